@@ -11,7 +11,8 @@ The folders are the order in which to read the code, and each imports only what 
 `engine` (the node, the table of operations, the backward pass), `views` (a graph as table, picture,
 film, formula), `matrices` (from scalars to the matrix formulas), `program` (record and replay),
 `nn` (layers, losses), `check` (anyone's engine, anyone's gradient), plots.py and `optim`
-(training), `course` (exercises and worksheets), `cli` (the command line).
+(training), `course` (exercises and worksheets), `playground` (a live page), `cli` (the command
+line).
 """
 
 from microgrid.engine.calculus import (
@@ -46,6 +47,7 @@ _LATER = {  # imported where they are asked for: an engine alone needs no NumPy
     "program": "Program record vmap",
     "": "check course errors nn optim plots program results",
     "check.gradient_check": "first_nonfinite gradcheck",
+    "playground.notebook": "play",
 }
 globals().update(_FUNCTIONS)  # exp, log, sigmoid, …: every public operation of the table
 
@@ -81,6 +83,7 @@ __all__ = [
     "nn",
     "optim",
     "partials",
+    "play",
     "plots",
     "program",
     "record",

@@ -42,6 +42,7 @@ from microgrid.matrices.arrays import grads as grads
 from microgrid.matrices.arrays import matrix as matrix
 from microgrid.matrices.arrays import partials as partials
 from microgrid.matrices.arrays import values as values
+from microgrid.playground.notebook import play as play
 from microgrid.program import Program as Program
 from microgrid.program import record as record
 from microgrid.program import vmap as vmap
@@ -863,4 +864,4 @@ def cross_entropy(logits: Iterable[float], target: Any) -> float:
 @overload
 def cross_entropy(logits: Iterable[Operand], target: Any) -> Value: ...
 
-__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'tree_leaves', 'tree_map', 'value_and_grad', 'values', 'vjp', 'vmap', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'erf', 'erfc', 'normal_cdf', 'lgamma', 'digamma', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'softsign', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'xlogy', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']
+__all__ = ['MicrogridError', 'Op', 'Program', 'Value', 'affine', 'check', 'course', 'custom_op', 'derivative', 'derive', 'draw', 'errors', 'examples', 'explain', 'first_nonfinite', 'formulas', 'grad', 'gradcheck', 'gradients', 'grads', 'hessian', 'hvp', 'jacobian', 'jvp', 'latex', 'matrix', 'nn', 'optim', 'partials', 'play', 'plots', 'program', 'record', 'results', 'scope', 'steps', 'tangents', 'tree_leaves', 'tree_map', 'value_and_grad', 'values', 'vjp', 'vmap', 'neg', 'absolute', 'exp', 'expm1', 'log', 'log2', 'log10', 'log1p', 'sqrt', 'cbrt', 'square', 'reciprocal', 'sin', 'cos', 'tan', 'arcsin', 'arccos', 'arctan', 'sinh', 'cosh', 'tanh', 'arcsinh', 'arccosh', 'arctanh', 'erf', 'erfc', 'normal_cdf', 'lgamma', 'digamma', 'sigmoid', 'softplus', 'log_sigmoid', 'relu', 'silu', 'gelu', 'softsign', 'leaky_relu', 'elu', 'hypot', 'arctan2', 'logaddexp', 'xlogy', 'clip', 'where', 'stop_gradient', 'maximum', 'minimum', 'logsumexp', 'total', 'mean', 'dot', 'softmax', 'cross_entropy']

@@ -20,6 +20,7 @@ ROOMS = {
     "check.handwritten.trial": "LayerError",
     "optim.training": "DivergedError",
     "course.question": "ExerciseError",
+    "playground.runtime": "SiteError",
 }
 __getattr__, __dir__ = lazily(__name__, ROOMS, "microgrid")
 __all__ = [name for names in ROOMS.values() for name in names.split()]

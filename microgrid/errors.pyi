@@ -25,6 +25,7 @@ from microgrid.engine.hints import UnknownNameError as UnknownNameError
 from microgrid.engine.labels import LabelError as LabelError
 from microgrid.matrices.equations import DerivationError as DerivationError
 from microgrid.optim.training import DivergedError as DivergedError
+from microgrid.playground.runtime import SiteError as SiteError
 from microgrid.program.impure import ImpureError as ImpureError
 from microgrid.program.tape import FrozenError as FrozenError
 from microgrid.program.text.branchless import Untranslatable as Untranslatable

@@ -29,6 +29,7 @@ ROOMS = {
     "course.question": "Exercise Markdown Verdict",
     "course.worksheets.marks": "ClassMarks Mark Marks",
     "course.worksheets.sheet": "Worksheet",
+    "playground.notebook": "Play",
 }
 __getattr__, __dir__ = lazily(__name__, ROOMS, "microgrid")
 __all__ = [name for names in ROOMS.values() for name in names.split()]

@@ -30,6 +30,7 @@ from microgrid.matrices.claims import Counterexample as Counterexample
 from microgrid.matrices.equations import Derivation as Derivation
 from microgrid.matrices.equations import Step as Step
 from microgrid.optim.history import History as History
+from microgrid.playground.notebook import Play as Play
 from microgrid.plots import Plot as Plot
 from microgrid.program.batched import Batched as Batched
 from microgrid.program.batched import Spread as Spread

@@ -1,7 +1,11 @@
 """Hypothesis profiles: `pytest --hypothesis-profile deep` draws thirty times as much."""
 
+import gc
+
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from shared.browser import chromium, visit  # noqa: F401  (fixtures)
+from shared.playground import npm_packages  # noqa: F401  (a fixture)
 
 collect_ignore = ["check/engines", "clients"]  # programs that tests run, not tests
 
@@ -19,3 +23,14 @@ settings.register_profile(  # for mutation testing: quick, and the same draws ea
     phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("default")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected lives to the end: no pass of the garbage collector looks at it again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()

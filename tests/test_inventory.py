@@ -105,7 +105,7 @@ def test_the_search_sees_methods_properties_and_errors():
 x = mg.Value(2.0, "x")
 y = x * x + 3.0
 program = mg.record(lambda w, x: w * x, 1.0, 2.0)
-report = check(museum.broken("overwrites", "add"), only=["reuse"])
+report = check(museum.broken("overwrites", "add"), only=["reuse"], draws=1)
 term = mg.results.Term("out[0]", 0.0, 1.0, "missing")
 worst_entry = mg.results.Worst("dw[0]", 0.0, 1.0, [term])
 layer_gradient = mg.results.Gradient("w", "dw", "wrong", worst=worst_entry)
@@ -131,8 +131,8 @@ HELD = {
     "Paths": (mg.explain(y, x), f"{TABLE} count gradient names paths"),
     "Formula": (mg.latex(y), "latex markdown save"),
     "Picture": (mg.draw(y), "latex layout pipe prefix render save save_png save_svg source tikz"),
-    "Steps": (mg.steps(y), "animated_svg data frames html layout page picture prefix save "
-              "save_animation save_frames table title"),
+    "Steps": (mg.steps(y), "animated_svg data folded frames html key layout page picture "
+              "prefix save save_animation save_frames svg table title"),
     "Counterexample": (derivation.counterexamples[0], "got numbers right sizes"),
     "Derivation": (derivation, "counterexamples failed html latex layer markdown ok only parts "
                    "save steps tex title verdict"),
@@ -179,6 +179,7 @@ HELD = {
     "ClassMarks": (marks, "csv html markdown marks mistakes points rows save unclear"),
     "Marks": (marks.marks["Ada"], f"{TABLE} carried marks mistakes points total"),
     "Mark": (marks.marks["Ada"].marks[0], "given hint key verdict"),
+    "Play": (mg.play(y), "answer"),
     "Worksheet": (sheet, "answers check command form html kind latex mark_all problems save seed"),
     "Sequential": (model, f"{MODEL} layers"),
     "Affine": (model.layers[0], f"{MODEL} b w"),

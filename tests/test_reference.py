@@ -18,7 +18,9 @@ BUILDER = Path(__file__).parent / "shared" / "reference.py"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run([sys.executable, BUILDER, folder], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", BUILDER, folder], capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return folder
 

@@ -62,6 +62,6 @@ def test_a_thing_says_in_a_short_line_what_it_is(thing):
 
 
 def test_what_a_check_finds_says_so_in_a_short_line():
-    finding = check(broken).findings[0]
+    finding = check(broken, only=["reuse"], draws=1).findings[0]
     assert repr(finding) == "<Finding wrong: 'reuse' of add>"
     assert repr(finding.diagnosis) == "<Diagnosis 'overwrites'>"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(microgrid.__file__).parent
 FLOORS = [  # from the bottom to the top, as one reads; each imports only what stands before it
     "version", "engine", "views", "matrices", "program", "nn", "check", "plots", "optim", "course",
-    "cli", "errors", "results", "__main__",
+    "playground", "cli", "errors", "results", "__main__",
 ]  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 name = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -19,6 +19,8 @@ COMMANDS = {  # name: its help, and the module with add_NAME, its arguments, and
     "explain": ("print every += of the backward pass", "expressions"),
     "draw": ("draw the graph with values and gradients", "expressions"),
     "steps": ("write the backward pass as a page, frame by frame", "expressions"),
+    "play": ("open a page to type circuits into, and to drag their numbers", "playground"),
+    "site": ("write the page of `play` as a folder for any web server", "playground"),
     "derive": ("write out the derivation of a layer's gradients, each step checked", "derivations"),
     "check": ("find and name the bugs in anyone's Value", "checks"),
     "layers": ("find and name the mistakes in anyone's backward passes", "layers"),
@@ -38,6 +40,11 @@ EXAMPLES = """
   microgrid steps "sigmoid(w*x + b)" w=2 x=-1 b=-3 --tangent x=0.5 -o ahead.html
   microgrid steps "sigmoid(w*x)" w=2 x=-1 --frames slides --choose backward
   microgrid steps "w*x*x" w=2 x=-1 --frames slides --kinds tex --aspect 16:9
+  microgrid play
+  microgrid play "(a*b + a) * a" a=3 b=2
+  microgrid play "h = tanh(w*x + b)" "(h - y)²" x=0.5 y=1 --open
+  microgrid site -o site
+  microgrid site -o site --runtime runtime
   microgrid derive affine --n 2 --d 2 --m 3 -o affine.tex
   microgrid derive affine --dX "dY @ W"
   microgrid check --example
@@ -76,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if near := given[0] not in COMMANDS and nearest(given[0], COMMANDS):
         parser.error(f"no command {given[0]!r}{near}")
-    if given[0] in ("explain", "draw", "steps", "derive"):
+    if given[0] in ("explain", "draw", "steps", "play", "derive"):
         # A word like -x*y is an expression: argparse accepts it with a space before it.
         given[1:] = [f" {word}" if re.match(r"-(?![-oh]).", word) else word for word in given[1:]]
     options, more = parser.parse_known_args(given)

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from microgrid.check.gradient_check import first_nonfinite
-from microgrid.cli.arguments import whole, writable
+from microgrid.cli.arguments import numbers_of, whole, writable
 from microgrid.cli.slides import add_frames, write_frames
-from microgrid.engine.errors import NumberError
+from microgrid.engine.trees import named
 from microgrid.engine.value import Value
-from microgrid.matrices.examples import named
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
-from microgrid.views.expression import ExpressionError, circuit
-from microgrid.views.numerals import read
-from microgrid.views.spelling import name_in
+from microgrid.views.expression import ExpressionError, circuit, with_a_name
+from microgrid.views.spelling import label_of, name_in
 from microgrid.views.stepper import steps
 from microgrid.views.tints import MEASURES
 
 PICTURES = (".svg", ".png", ".pdf", ".tex", ".dot")
-RESULTS = ("f", "y", "L", "result", *(f"result_{i}" for i in range(1000)))  # the first free name
 EXPRESSION = """
 
 EXPR is ordinary arithmetic: numbers, names, + - * / ^, functions such as
@@ -30,8 +27,9 @@ exp, log, sigmoid, relu, max(x, y), and comparisons inside where(...). It may be
 written by hand, as 2x, 2(x + 1), a·b², |x|; a ^ is a power. Lines, or parts
 between semicolons, may be name = expression: the last is the result. It is
 parsed, never run as code. A name like w_0 or x_12 is shown with a subscript; pi
-and e have their numbers, unless another is given. A number after a name is
-written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
+and e have their numbers, unless another is given. A name may be in LaTeX, as
+\\hat{y}, W^{(1)}, or \\theta_1, which is θ₁ (and theta_1 is another). A number
+after a name is written as -2, 0.5, 0,5, 1/3, 1e-3 or 20%."""
 
 
 def add_explain(parser: argparse.ArgumentParser) -> None:
@@ -129,7 +127,7 @@ def forward(root: Value, options: argparse.Namespace) -> dict[str, Any]:
 
 def node_of(root: Value, name: str, option: str) -> Value:
     """The node of this name; ExpressionError if the expression has none."""
-    nodes, name = named(root), name_in(name) or name
+    nodes, name = named(root), label_of(name_in(name)) or name
     if name not in nodes:
         raise ExpressionError(f"{option} {name}: the expression has {', '.join(nodes)}")
     return nodes[name]
@@ -140,42 +138,8 @@ def root_of(options: argparse.Namespace) -> Value:
 
     What was read in one of two ways is noted, and the first number that is not finite.
     """
-    found = circuit(options.expression, numbers_of(options.numbers), missing=None)
-    taken = {*found.leaves, *found.lines}
-    found.root.label = found.root.label or next(x for x in RESULTS if x not in taken)
+    found = with_a_name(circuit(options.expression, numbers_of(options.numbers), missing=None))
     bad = first_nonfinite(found.root)
     for note in [*found.notes, *([str(bad)] if bad else [])]:
         print(f"microgrid {options.command}: note: {note}", file=sys.stderr)
     return found.root
-
-
-def numbers_of(words: list[str]) -> dict[str, float]:
-    """The numbers of words like x=-0.5, by their names."""
-    numbers: dict[str, float] = {}
-    for name, number in map(assignment, words):
-        if name in numbers:
-            raise ExpressionError(f"{name} has two numbers")
-        numbers[name] = number
-    return numbers
-
-
-def assignment(text: str) -> tuple[str, float]:
-    """The name and the number of a word like x=-0.5; ExpressionError for other words."""
-    name, _, written = text.partition("=")
-    name = name_in(name)
-    if not name or not written.strip():
-        form = "name=number: after the expression in quotes come words like x=-0.5, without spaces"
-        raise ExpressionError(f"{text!r} is not of the form {form}")
-    try:
-        number = read(written)
-    except NumberError as error:
-        raise ExpressionError(f"{name}={error}") from None
-    if number is None:
-        raise ExpressionError(f"{name}={written!r} is not a number, such as 2, -0.5, 1/3 or 1e-3")
-    try:
-        near = float(number)
-    except OverflowError:
-        raise ExpressionError(f"{name}={written!r} is too large for a float") from None
-    if number and not near:
-        raise ExpressionError(f"{name}={written!r} is too small for a float")
-    return name, near

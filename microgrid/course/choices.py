@@ -9,9 +9,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
-from microgrid.course.question import Exercise, Mistake, Mistakes, listed
+from microgrid.course.question import Exercise, Mistake, Mistakes, is_array, listed
 
 CONNECTING = {"AND", "OR", "UND"}
 
@@ -24,7 +22,7 @@ def chosen(letters: Iterable[str], answer: Any) -> Any:
     >>> chosen("ABC", "c and A"), chosen("ABC", {"C", "A"}), chosen("ABC", "none"), chosen("ABC", 7)
     ('AC', 'AC', 'none', 7)
     """
-    several = isinstance(answer, list | tuple | set | frozenset | np.ndarray)
+    several = isinstance(answer, list | tuple | set | frozenset) or is_array(answer)
     texts = list(answer) if several else [answer]
     if not all(isinstance(text, str) for text in texts):
         return answer

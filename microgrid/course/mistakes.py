@@ -11,9 +11,10 @@ from microgrid.course.question import Exercise, Mistake, listed
 from microgrid.engine import ops
 from microgrid.engine.calculus import gradients
 from microgrid.engine.ops import DISTRIBUTOR, ROUTER, SWITCHER
+from microgrid.engine.trees import named
 from microgrid.engine.value import Constant, Op, Value, topological
-from microgrid.matrices.examples import named
-from microgrid.views.explanation import Row, explain
+from microgrid.views.explanation import explain
+from microgrid.views.rows import Row
 
 Gradients = dict[Value, Any]
 Pass = Callable[[Value, Sequence[Row]], Gradients]
@@ -90,6 +91,40 @@ def gradient_mistakes(root: Value, rows: Sequence[Row] = ()) -> list[tuple[str, 
     return [(hint, run(root, rows)) for hint, run in GRADIENT_MISTAKES.items()]
 
 
+def alone(root: Value, rows: Sequence[Row]) -> list[Row]:
+    """A pass that gives the gates of these rows their upstreams, right away, and then sends these.
+
+    So a mistake can be made in these rows, or in their sum, and nowhere before.
+    """
+    gates = {row.child_node: row.upstream for row in rows if row.child_node is not root}
+    return [*[given(root, gate, upstream) for gate, upstream in gates.items()], *rows]
+
+
+def given(root: Value, v: Value, gradient: Any) -> Row:
+    """The row of a pass that gives a node its gradient."""
+    return Row("", "", "", gradient, 1, gradient, gradient, root, v)
+
+
+def share_mistakes(root: Value, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
+    """The hint of each usual mistake in the last of these rows of a pass, and its wrong total.
+
+    It is made there alone, first beside the right total of the shares before, then without them;
+    and then in all of the pass.
+
+    >>> x = Value(3.0)
+    >>> [(hint[:31], wrong) for hint, wrong in share_mistakes(x + x, explain(x + x).rows)][0]
+    ('You have the last share only: a', 1.0)
+    """
+    *_, last = rows
+    v = last.parent_node
+    before = [row.total for row in rows[:-1] if row.parent_node is v][-1:]
+    here = alone(root, [last])
+    for told in ([*[given(root, v, x) for x in before], *here], here, rows):
+        for hint, wrong in gradient_mistakes(root, told):
+            if v in wrong:
+                yield hint, wrong[v]
+
+
 def gradients_of(
     question: str, root: Value, names: Iterable[str], own: Mapping[str, Any], why: str = ""
 ) -> Exercise:
@@ -106,6 +141,7 @@ def gradients_of(
     return Exercise(question, right, mistakes, why)
 
 
+NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
 SIGN = "The sign is wrong."
 VALUE_MISTAKES: dict[Op, dict[str, Callable[..., Any]]] = {  # gate: hint: the wrong value
     ops.add: {

@@ -7,11 +7,11 @@ which are judged by their results. Exercises send nothing anywhere and keep no a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Rational, Real
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from microgrid.engine.errors import MicrogridError, NumberError
 from microgrid.engine.hints import Hinted
@@ -272,8 +272,8 @@ def agree(given: Any, right: Any, decimals: int) -> bool:
     """Whether an answer equals the right one, numbers to so many decimals."""
     if isinstance(right, str):
         return isinstance(given, str) and given.strip().casefold() == right.strip().casefold()
-    if isinstance(right, bool | np.bool_):
-        return isinstance(given, bool | np.bool_) and bool(given) == bool(right)
+    if is_truth(right):
+        return is_truth(given) and bool(given) == bool(right)
     if isinstance(right, set | frozenset):
         several = isinstance(given, set | frozenset | list | tuple)
         return several and len(given) == len(right) and all(x in given for x in right)
@@ -289,8 +289,8 @@ def agree(given: Any, right: Any, decimals: int) -> bool:
             return a == b or (a != a and b != b)
         large = abs(b) / 10 if b % 1 else 1.0  # whole numbers count something: they are exact
         return abs(a - b) <= 0.501 * 10.0**-decimals * max(1.0, large)
-    if isinstance(right, list | tuple | np.ndarray):
-        several = isinstance(given, list | tuple | range | np.ndarray)
+    if isinstance(right, list | tuple) or is_array(right):
+        several = isinstance(given, list | tuple | range) or is_array(given)
         same = several and len(given) == len(right)
         return same and all(agree(x, y, decimals) for x, y in zip(given, right))
     return bool(given == right)
@@ -303,7 +303,9 @@ def misfit(given: Any, right: Any) -> str:
     if number(right) is not None:
         said = repr(given) if isinstance(given, str) else text(given)
         return "" if number(given) is not None else f"the answer is a number, not {said}."
-    if isinstance(right, list | tuple | np.ndarray):
+    if isinstance(right, list | tuple) or is_array(right):
+        import numpy as np
+
         try:
             shapes = np.shape(given), np.shape(right)
         except ValueError:
@@ -311,6 +313,16 @@ def misfit(given: Any, right: Any) -> str:
         if shapes[0] != shapes[1]:
             return f"the shape is {shapes[0]}; it should be {shapes[1]}."
     return ""
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array of NumPy; where nobody has imported NumPy there is none."""
+    return isinstance(x, getattr(sys.modules.get("numpy"), "ndarray", ()))
+
+
+def is_truth(x: Any) -> bool:
+    """Whether x is true or false, of Python or of NumPy."""
+    return isinstance(x, bool | getattr(sys.modules.get("numpy"), "bool_", bool))
 
 
 def text(x: Any, most: int = 200) -> str:
@@ -323,9 +335,9 @@ def plain(x: Any) -> str:
     """An answer in words."""
     if isinstance(x, Value):
         x = x.data
-    if isinstance(x, float | np.floating):
+    if isinstance(x, Real) and not isinstance(x, Rational):
         return f"{float(x):.6g}"
-    if isinstance(x, np.ndarray):
+    if is_array(x):
         return plain(x.tolist())
     if isinstance(x, list | tuple):
         return f"[{', '.join(map(plain, x))}]"

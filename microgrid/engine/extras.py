@@ -10,6 +10,7 @@ EXTRAS = {  # as in pyproject.toml, but of `course` only what the package itself
     "check": ["hypothesis>=6.100", "tqdm>=4.60", "cloudpickle>=3,<4"],
     "fast": ["numba>=0.61,<0.70"],
     "course": ["matplotlib>=3.8.4"],
+    "play": ["anywidget>=0.9.13,<0.12"],
 }
 
 

@@ -18,15 +18,18 @@ BOUNDS: dict[str, Callable[[float], bool]] = {
 
 
 def whole(
-    name: str, x: Any, least: int | None = None, error: type[Exception] = ParameterError
-) -> int:
-    """x as an int; `error` unless it is one whole number, from `least` on."""
+    name: str, x: Any, least: int | None = None, error: type[Exception] = ParameterError,
+    most: int | None = None,
+) -> int:  # fmt: skip
+    """x as an int; `error` unless it is one whole number, from `least` on, and to `most`."""
     try:
         number = None if is_bool(x) else operator.index(x)
     except TypeError:  # also from a Value
         number = None
-    if number is None or (least is not None and number < least):
-        kind = "one whole number" if least is None else f"a whole number from {least} on"
+    low = number is None or (least is not None and number < least)
+    if number is None or low or (most is not None and number > most):
+        end = "on" if most is None else f"to {most}"
+        kind = "one whole number" if least is None else f"a whole number from {least} {end}"
         raise error(f"{name} is {kind}, got {x!r}")
     return number
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from microgrid.engine.errors import ShapeError
 from microgrid.engine.guards import as_floats, refuse_foreign
-from microgrid.engine.value import Value, peek
+from microgrid.engine.value import Value, peek, topological
 
 Build = Callable[[Sequence[Any]], Any]
 
@@ -124,6 +124,17 @@ def tree_leaves(xs: Any, of_parameter: Callable[[Any], Any] | None = None) -> li
     if whole.flat:
         return list(whole.parts)
     return [leaf for x in whole.parts for leaf in tree_leaves(x, of_parameter)]
+
+
+def named(roots: Any) -> dict[str, Value]:
+    """The nodes that have a name, by it: of a graph, or of a structure of roots.
+
+    >>> x, y = Value(2.0, "x"), Value(3.0, "y")
+    >>> sorted(named([x * y, 3 * x]))
+    ['x', 'y']
+    """
+    ends = [y for y in tree_leaves(roots) if isinstance(y, Value)]
+    return {v.label: v for y in ends for v in topological(y) if v.label}
 
 
 def ordered_leaves(

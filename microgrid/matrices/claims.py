@@ -25,7 +25,7 @@ from microgrid.views.spelling import Language, name_in
 
 CALLED = {x: x for x in ("X", "W", "b", "Y", "L")}
 ALLOWED = (
-    "a formula is made of X, W, dY and ones (a 1 per row of Y) with @, .T, .sum(axis=0) or "
+    "a formula is made of {X}, {W}, d{Y} and ones (a 1 per row of {Y}) with @, .T, .sum(axis=0) or "
     ".sum(axis=1), +, - and * (entry by entry)"
 )
 Claim = Callable[..., Any] | str
@@ -45,14 +45,18 @@ SUMS = [  # over the rows, and over the columns
 class ArrayReader(Reader):
     """Reads arithmetic on arrays: products with @ and *, sums, and transposes."""
 
-    language = Language(
-        signs="+ - * @ . = ( )", allowed=ALLOWED, lines=False, longest=200,
-        example="dY @ W.T", product="a product of matrices needs its @, like dY @ W.T",
-    )  # fmt: skip
     binary = MappingProxyType({
         ast.MatMult: MATMUL, ast.Mult: ENTRYWISE, ast.Add: operator.add, ast.Sub: operator.sub,
     })  # fmt: skip
     attributes = MappingProxyType({"T": TRANSPOSE})
+
+    def __init__(self, text: str, leaves: Mapping[str, Value], called: Mapping[str, str]) -> None:
+        example = "d{Y} @ {W}.T".format_map(called)
+        self.language = Language(
+            signs="+ - * @ . = ( )", allowed=ALLOWED.format_map(called), lines=False, longest=200,
+            example=example, product=f"a product of matrices needs its @, like {example}",
+        )  # fmt: skip
+        super().__init__(text, leaves)
 
     def read(self, tree: ast.expr, depth: int) -> Any:
         match tree:
@@ -65,7 +69,7 @@ class ArrayReader(Reader):
                 keywords=[ast.keyword(arg="axis", value=ast.Constant(value=int() as axis))],
             ) if axis in (0, 1):  # fmt: skip
                 return self.compute(tree, SUMS[axis], self.one(A, depth))
-        raise self.error(tree, ALLOWED)
+        raise self.error(tree, self.language.allowed)
 
 
 class Formula(NamedTuple):
@@ -100,15 +104,7 @@ def read_formula(text: str, called: Mapping[str, str] = CALLED) -> Formula:
     latex |= {f"d{called['Y']}": gradient, "ones": r"\mathbf{1}"}
     symbols = {name_in(letter): Value(1, letter) for letter in latex}  # 𝒜 is read as A
     text = text.replace("1ᵀ", "ones.T").replace("ᵀ", ".T")
-    try:
-        root = ArrayReader(text, symbols).root()
-    except ExpressionError as error:  # says what the letters are here
-        x, w, dy, _ = latex
-        said = (
-            str(error).replace("X, W, dY", f"{x}, {w}, {dy}").replace("row of Y", f"row of {dy[1]}")
-        )
-        error.args = (said,)
-        raise
+    root = ArrayReader(text, symbols, called).root()
 
     def function(X: Array, W: Array, dY: Array) -> Any:
         ones = np.ones(len(dY), dtype=int).astype(object)

@@ -14,7 +14,8 @@ import numpy as np
 from microgrid.engine.functions import maximum, total
 from microgrid.engine.lazy import public
 from microgrid.engine.ops import exp, log, relu, sigmoid
-from microgrid.engine.value import Value, topological
+from microgrid.engine.trees import named as named
+from microgrid.engine.value import Value
 from microgrid.engine.value_array import as_array
 from microgrid.matrices.arrays import Array, affine, matrix
 
@@ -35,16 +36,6 @@ __all__ = [
     "weighted",
 ]
 __dir__ = public(__name__)
-
-
-def named(root: Any) -> dict[str, Value]:
-    """The nodes of a graph (or of an array of roots) that have a name, by it.
-
-    >>> sorted(named(gates_circuit()))
-    ['f', 'w', 'x', 'y', 'z']
-    """
-    roots = [root] if isinstance(root, Value) else list(np.ravel(root))
-    return {v.label: v for y in roots for v in topological(y) if v.label}
 
 
 def called(label: str, y: Value) -> Value:

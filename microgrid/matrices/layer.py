@@ -21,7 +21,7 @@ from microgrid.engine.value import Constant, Value, accumulate, topological
 from microgrid.matrices.arrays import Array, entrywise, matrix
 from microgrid.matrices.examples import label_entries
 from microgrid.views.formula import LATEX, name
-from microgrid.views.labels import Part, read
+from microgrid.views.labels import Part, parts_of
 from microgrid.views.notation import write
 
 DRAWS = 3  # of numbers at which every side of every equation is compared
@@ -118,7 +118,7 @@ def chosen_letters(letters: Letters, known: Sequence[str], sizes: Iterable[str])
         raise LabelError(f"letters {unknown[0]!r}: there are {', '.join(known)}")
     shown = {x: x for x in known}
     for x, letter in letters.items():
-        (part, *others) = read(letter) if isinstance(letter, str) and letter else [Part("")]
+        (part, *others) = parts_of(letter) if isinstance(letter, str) and letter else [Part("")]
         if others or part != Part(part.text) or len(part.text) != 1 or not part.text.isalpha():
             raise LabelError(f"letters {x}={letter!r}: one letter, such as A, Θ or \\Theta")
         shown[x] = part.text

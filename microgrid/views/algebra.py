@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Union
 
 from microgrid.engine import ops, rules
 from microgrid.engine.guards import Number
-from microgrid.engine.value import Constant, Value, node
-from microgrid.views.wording import constant, signed
+from microgrid.engine.value import Constant, Value
+from microgrid.views.comparison import formal
+from microgrid.views.wording import constant, multiple, signed
 
 HALF = Fraction(1, 2)
 FEW = 6  # terms that are written out
@@ -85,7 +86,10 @@ IRRATIONAL = {  # numbers of the table that are written as what they are
 
 def plain(x: Number) -> Product:
     """A number; ValueError for inf and nan."""
-    return IRRATIONAL.get(x) or Product(Fraction(x))
+    if x in IRRATIONAL:
+        return IRRATIONAL[x]
+    ratio, name = multiple(x) or (Fraction(x), "")
+    return Product(ratio, {"": (), "π": PI.powers, "e": E.powers}[name])
 
 
 def times(*factors: Product) -> Product:
@@ -313,9 +317,3 @@ def summed(terms: Sequence[Product], leaves: Sequence[Value]) -> Value:
 
 def chained(op: Any, nodes: Sequence[Value]) -> Value:
     return reduce(lambda a, b: formal(op, a, b), nodes)
-
-
-def formal(op: Any, *operands: Value) -> Value:
-    """A node without the computation, which might be out of its domain."""
-    a, b = operands if len(operands) == 2 else (operands, None)
-    return node(op, a, b, 0.0, 0)

@@ -133,32 +133,6 @@ def by_depth(order: list[Value]) -> Blocks:
     return {v: Block(names[i := bisect_left(cuts, d) - 1], cuts[i]) for v, d in depth.items()}
 
 
-def by_home(order: list[Value]) -> dict[Value, str]:
-    """The home of each gate that was made in a scope, and of each leaf that one home alone uses.
-
-    A home is a scope, or a part of it: gates that use `layer0.neuron2.w_1` in the scope `layer0`,
-    and those to which such gates alone lead, are `layer0.neuron2`. None where there are fewer than
-    two, or more than 40.
-    """
-    homes: dict[Value, str] = {}
-    users: dict[Value, set[str]] = {}
-    for v in order:
-        if not v.op:
-            continue
-        scope = ".".join(scope_of(v))
-        named = [p.label.rpartition(".")[0] for p in v.parents if not p.op]
-        from_ = [homes.get(p, "") for p in v.parents if p.op]
-        parts = {part for part in (*named, *from_) if part.startswith(f"{scope}.")}
-        homes[v] = parts.pop() if scope and len(parts) == 1 else scope
-        for p in v.parents:
-            users.setdefault(p, set()).add(homes[v])
-    for v, into in users.items():
-        if not v.op and v.label and len(into) == 1:
-            homes[v] = min(into)
-    found = {v: home for v, home in homes.items() if home}
-    return found if 2 <= len(set(found.values())) <= MOST_BLOCKS else {}
-
-
 # What the blocks and the wires between them show.
 
 
@@ -244,22 +218,6 @@ def bundle(name: str, nodes: list[Value], expected: dict[Value, Number], digits:
     below = "" if grads.count(None) == len(grads) else ", ".join(passed) + more[:3]
     later = ", ".join(decimals(expected.get(v, 0), digits) for v in some) + more[:3]
     return wire(name, inked(GREEN, values), inked(RED, below, later))
-
-
-# Gates, with a box around each home.
-
-
-def put_homes(
-    picture: Picture, order: list[Value], index: dict[Value, int], homes: dict[Value, str]
-) -> None:
-    """A frame around each home; what it computes for others stands outside, with its number."""
-    goes = {p for v in order for p in v.parents if homes.get(p) != homes.get(v)} | {order[-1]}
-    members: dict[str, list[str]] = {}
-    for v, home in homes.items():
-        inside = ids_of(v, str(index[v]))
-        members.setdefault(home, []).extend(inside[1:] if v.op and v in goes else inside)
-    for i, (home, ids) in enumerate(members.items()):
-        picture._frame(f"home{i}", f"<b>{text(home)}</b>", ids)
 
 
 # Leaves repeated at each use: a box for each labelled node.

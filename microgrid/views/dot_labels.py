@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from microgrid.engine.guards import Number
-from microgrid.views.labels import read
+from microgrid.views.labels import parts_of
 from microgrid.views.theme import PALETTE
 from microgrid.views.tints import PLAIN, Look
 from microgrid.views.wording import ABOVE, NOTE, decimals, lowered, moved, printable, signed
@@ -47,16 +47,18 @@ def wire(
     above = room + BOX if value is None else extent(before + value.widest)
     widths = [room + BOX if x is None else extent(x.widest) for x in below]
     width = max(40, above, *widths, extent(note))
-    cell = '<td colspan="3" height="18">{}</td>'.format
+    cell = '<td colspan="3" height="{}">{}</td>'.format
     # Edges join the line, port `line`, 2 points from its ends: dot ends them 1 point short of it.
     style = f'bgcolor="{look.color}" cellpadding="0" height="{look.width}"'
     line = f'<td {style} width="{{}}"{{}}></td>'.format
+    beside = 18 - look.width // 2  # a thick line takes its room from them: nothing moves
     return table(
-        cell(box(prefix, room) if value is None else prefix + value.html),
+        cell(beside, box(prefix, room) if value is None else prefix + value.html),
         line(2, "") + line(width - 4, ' port="line"') + line(2, ""),
-        *[cell(box("", room) if x is None else x.html) for x in below],
-        *[cell(colored(NOTE, text(note)))] * bool(note),
-    )
+        *[cell(18 if k else beside, box("", room) if x is None else x.html)
+          for k, x in enumerate(below)],
+        *[cell(18, colored(NOTE, text(note)))] * bool(note),
+    )  # fmt: skip
 
 
 def box(before: str = "", room: int = 0) -> str:
@@ -128,7 +130,7 @@ def extent(words: str, size: int = 12) -> int:
 def name_html(label: str, size: int = 14) -> str:
     """A name in italics, with its subscripts and superscripts."""
     words = ""
-    for part in read(label) if label else ():
+    for part in parts_of(label) if label else ():
         words += f"<b>{text(part.text)}</b>" if part.bold else text(part.text)
         if part.below:
             words += f'<sub><font point-size="9">{text(part.below)}</font></sub>'

@@ -20,13 +20,25 @@ from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, peek_grad, seed, topological
-from microgrid.views.blocks import draw_blocks, put_boxes, put_homes
+from microgrid.views.blocks import draw_blocks, put_boxes
+from microgrid.views.digits import one_kind
 from microgrid.views.dot_labels import Share, Text, end, gate, inked, small, sum_table, terms, wire
+from microgrid.views.homes import NO_HOMES, Homes, put_homes
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NO_NAMES, called, caption
-from microgrid.views.picture import Layout, Picture
+from microgrid.views.picture import Layout, Picture, wire_id
 from microgrid.views.tints import PLAIN, Look, Tints
-from microgrid.views.wording import BLUE, GREEN, RED, decimals, listed, lowered, plural, signed
+from microgrid.views.wording import (
+    BLUE,
+    GREEN,
+    MOST_DECIMALS,
+    RED,
+    decimals,
+    listed,
+    lowered,
+    plural,
+    signed,
+)  # fmt: skip
 
 SHARES_UP_TO = 12  # gates; in a larger picture the numbers at the forks hide more than they show
 HURRY_FROM = 120  # wires; from here on dot may take minutes to make it perfect
@@ -52,8 +64,8 @@ def draw(
     path, or "pygraphviz", or a function from DOT to SVG; `prefix` begins every id of the SVG, so
     that several can stand on one page. Where the two operands of a gate are not alike, as of −, a
     small 1 stands at the wire of the first. ParameterError for decimals that are no whole number
-    from 0 on, LabelError for a prefix that no id can begin with, LayoutError for a program that is
-    not there.
+    from 0 to 17, LabelError for a prefix that no id can begin with, LayoutError for a program that
+    is not there.
 
     `level="gates"` shows every gate, `level="blocks"` groups them (`scope` names
     the blocks), and None folds what has more than `max_gates`. With `share_leaves=False` each use
@@ -77,7 +89,8 @@ def draw(
     """
     if level not in ("gates", "blocks", None):
         raise LabelError(f"level {level!r}: there are 'gates', 'blocks' and None, which chooses")
-    digits, max_gates = whole("decimals", decimals, 0), whole("max_gates", max_gates, 0)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
+    max_gates = whole("max_gates", max_gates, 0)
     picture, order = Picture(layout, prefix), topological(root)
     numbers = Numbers(order, digits, blank_values, blank_gradients, seeds, color_by)
     blanks, asked = numbers.blank_values | numbers.blank_gradients, seeds is not None or color_by
@@ -108,13 +121,16 @@ class Numbers:
         blank_values: Iterable[Value] = (), blank_gradients: Iterable[Value] = (),
         seeds: Seeds | None = None, color_by: str | None = None,
     ) -> None:  # fmt: skip
-        self.order, self.digits = order, digits
+        self.order, self.digits, self.alike = order, digits, one_kind([v.data for v in order])
         self.blank_values, self.blank_gradients = {*blank_values}, {*blank_gradients}
         self.shares: dict[Value, list[Share]] = {}
         self.uses = Counter(p for v in order for p in v.parents)
         self.seeds = {} if seeds is None else seeded(order, seeds)
         self.tangents = push_forward(order, self.seeds) if self.seeds else {}
         self.tints = None if color_by is None else Tints(order, color_by, self.sent)
+
+    def number(self, x: Number) -> str:
+        return decimals(self.alike(x), self.digits)
 
     @cached_property
     def expected(self) -> dict[Value, Number]:
@@ -125,7 +141,7 @@ class Numbers:
             return {}
 
     def value(self, v: Value) -> Text | None:
-        return None if v in self.blank_values else inked(GREEN, decimals(v.data, self.digits))
+        return None if v in self.blank_values else inked(GREEN, self.number(v.data))
 
     def gradient(self, v: Value) -> Text | None:
         passed = self.passed(peek_grad(v), self.expected.get(v, 0))
@@ -135,7 +151,7 @@ class Numbers:
         """The tangent, where there are seeds."""
         if not self.seeds:
             return []
-        return [inked(BLUE, decimals(self.tangents.get(v, like(v, 0)), self.digits))]
+        return [inked(BLUE, self.number(self.tangents.get(v, like(v, 0))))]
 
     def below(self, v: Value) -> list[Text | None]:
         """What stands beneath the wire of a node."""
@@ -145,16 +161,20 @@ class Numbers:
     def legend(self) -> str:
         """What a reader cannot know of the colours: where tangents begin, what tints measure."""
         red = ", red: gradients" * (peek_grad(self.order[-1]) is not None)
-        moves = [f"{called(v)} moves at {decimals(t, self.digits)}" for v, t in self.seeds.items()]
+        moves = [f"{called(v)} moves at {self.number(t)}" for v, t in self.seeds.items()]
         lines = [f"green: values, blue: tangents{red}; {listed(moves)}"] * bool(moves)
         if self.tints is not None:
-            most = decimals(self.tints.top, self.digits)
+            most = self.number(self.tints.top)
             lines.append(f"thick: {self.tints.formula}, at most {most}; grey: 0")
         return signed("; ".join(lines))
 
     def look(self, v: Value, k: int | None = None) -> Look:
         """The look of the wire that carries v, or of the branch from operand k to gate v."""
         return PLAIN if self.tints is None else self.tints.look(v, k)
+
+    def line(self, v: Value) -> Look:
+        """The look of the line between the value of v and its gradient."""
+        return self.look(v)
 
     def share(self, v: Value, k: int) -> Text:
         """What gate v sent back to its operand k."""
@@ -178,25 +198,25 @@ class Numbers:
 
     def passed(self, gradient: Number | None, expected: Number) -> Text:
         """A gradient in red; before there is one, as much empty room."""
-        words = "" if gradient is None else decimals(gradient, self.digits)
-        return inked(RED, words, decimals(expected, self.digits))
+        words = "" if gradient is None else self.number(gradient)
+        return inked(RED, words, self.number(expected))
 
     def sum(self, v: Value, shares: list[Share]) -> Text:
         """The shares of a leaf's copies, added up."""
         sent = [share for share, _ in shares if share is not None]
         grad = peek_grad(v)
         earlier = grad - sum(sent) if grad is not None and sent else 0
-        later = terms([share for _, share in shares], 0, self.digits)
-        return inked(RED, terms(sent, earlier, self.digits), later)
+        later = terms([self.alike(share) for _, share in shares], 0, self.digits)
+        return inked(RED, terms([*map(self.alike, sent)], self.alike(earlier), self.digits), later)
 
 
 def draw_gates(
     picture: Picture, order: list[Value], numbers: Numbers, share_leaves: bool = True,
-    notes: Mapping[Value, str] = NO_NAMES, homes: dict[Value, str] | None = None,
+    notes: Mapping[Value, str] = NO_NAMES, homes: Homes = NO_HOMES,
 ) -> None:  # fmt: skip
     """Every gate and every wire; without `share_leaves`, a leaf of several uses is repeated.
 
-    With `homes` there is a box around each; what stands in it bears its name no more.
+    With `homes` there is a frame around each, or a closed box in the place of what is in it.
     """
     root, blank = order[-1], numbers.blank_values | numbers.blank_gradients
     index = {v: i for i, v in enumerate(order) if v is root or not isinstance(v, Constant)}
@@ -206,16 +226,16 @@ def draw_gates(
     leftmost = list[str]()
     with_shares = bool(sums) or sum(v.op is not None for v in order) <= SHARES_UP_TO
     firsts = {(i, 0) for v, i in index.items() if v.op and is_ordered(v.op)
-              and all(p in index for p in v.parents)}  # fmt: skip
+              and v not in homes.boxes and all(p in index for p in v.parents)}  # fmt: skip
     if len(index) > HURRY_FROM:
         picture.attr(nslimit="1", mclimit="0.2")
     for v, i in index.items():
-        if v not in sums:
+        if v not in sums and not homes.hides(v):
             name = v.label if v.op and v is not root else ""
             texts = numbers.value(v), *numbers.below(v)
-            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.look(v))
-            short = v.label.removeprefix(f"{homes[v]}.") if homes and v in homes else v.label
-            put_wire(picture, str(i), v, label, numbers.look(v), short)
+            label = wire(name, *texts, note=notes.get(v, ""), look=numbers.line(v))
+            begin = homes.boxes.get(v, "")
+            put_wire(picture, str(i), v, label, numbers.look(v), homes.short(v), begin)
     for v, i in index.items():
         operands = [(k, p) for k, p in enumerate(v.parents) if p in index]
         # Where wires cross or boxes are drawn, `ordering` alone does not keep the first above.
@@ -233,15 +253,16 @@ def draw_gates(
             elif with_shares and (share := numbers.at_branch(v, k)):
                 label = small(share)
             port = (":nw" if k == operands[0][0] else ":sw") if crossing else ""
-            edge, mark = f"e{index[p]}_{i}_{k}", FIRST if (i, k) in firsts else {}
-            picture._join(f"n{tail}:line:e", f"g{i}{port}", edge, label, **look.edge, **mark)
+            edge, mark = wire_id(index[p], i, k), FIRST if (i, k) in firsts else {}
+            head = homes.boxes.get(v, f"g{i}{port}")
+            if v not in homes.boxes or homes.enters(v, k):
+                picture._join(f"n{tail}:line:e", head, edge, label, **look.edge, **mark)
     picture._put("out", "name", end(root.label if root.op else "", "left"))
     picture._join(f"n{index[root]}:line:e", "out", "e_out", **numbers.look(root).edge)
     said = [words for words in (numbers.legend, "1: the first operand" * bool(firsts)) if words]
     if said:
         picture._caption("; ".join(said))
-    if homes:
-        put_homes(picture, order, index, homes)
+    put_homes(picture, homes, index, lambda v: [numbers.value(v), *numbers.below(v)])
     if not share_leaves:
         put_boxes(picture, order, index, sums)
     rows = [
@@ -261,12 +282,15 @@ def is_ordered(op: Op) -> bool:
     return op.arity == 2 and not (ours and op.forward(0.25, 0.5) == op.forward(0.5, 0.25))
 
 
-def put_wire(picture: Picture, i: str, v: Value, label: str, look: Look, name: str) -> None:
-    """The wire that carries v, behind the gate that made it or the name of a leaf."""
+def put_wire(
+    picture: Picture, i: str, v: Value, label: str, look: Look, name: str, box: str = ""
+) -> None:
+    """The wire that carries v, behind the gate that made it, its closed box, or its leaf's name."""
     named = {"label": end(name, "right", look.ground)}
     begin = {"ordering": "in", **gate(caption(v))} if v.op else named
     if v.op or v.label:
-        picture._put(f"g{i}", "gate" if v.op else "name", **begin)
+        if not box:
+            picture._put(f"g{i}", "gate" if v.op else "name", **begin)
         style = {"arrowhead": "none", "weight": "10"} | look.edge
-        picture._join(f"g{i}", f"n{i}:line:w", f"e{i}", **style)
+        picture._join(box or f"g{i}", f"n{i}:line:w", f"e{i}", **style)
     picture._put(f"n{i}", "wire", label)

@@ -3,77 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice, repeat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, repeat
 from math import prod
 from typing import Any, Literal, NamedTuple, overload
 
 from microgrid.engine.errors import NumberError, ParameterError
 from microgrid.engine.forward import push_forward
+from microgrid.engine.guards import Number
 from microgrid.engine.numeric import like
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, accumulate, edges, seed, topological
+from microgrid.views.digits import Line, columns
 from microgrid.views.formula import LATEX
 from microgrid.views.modes import Seeds, is_forward, leaves_of, seeded
-from microgrid.views.notation import NAMES, write
-from microgrid.views.rule import Gate, LocalRule, short_name
-from microgrid.views.tables import Table, short, shortened
-from microgrid.views.wording import lowered, plural
+from microgrid.views.notation import ATOM, NAMES, Notation, leaf, write
+from microgrid.views.rows import ForwardRow, Pass, Row
+from microgrid.views.tables import DIGITS, Table, short, shortened
+from microgrid.views.wording import multiple, plural, typed
 
-
-class Row(NamedTuple):
-    """One `parent.grad += local × upstream`, in the order of the backward pass."""
-
-    gate: str  # the operation, written with the names of its operands
-    role: str  # distributor, switcher, router or nothing
-    parent: str  # the node that receives the share
-    local: Any  # ∂gate/∂parent
-    upstream: Any  # ∂root/∂gate
-    share: Any  # local × upstream
-    total: Any  # what the parent has received so far
-    child_node: Value
-    parent_node: Value
-
-    @property
-    def rule(self) -> LocalRule:
-        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
-        return next(rules_of([self]))
-
-
-class ForwardRow(NamedTuple):
-    """One `gate.tangent += local × tangent of an operand`, in the order of the forward pass."""
-
-    gate: str  # the operation, written with the names of its operands
-    value: Any  # what the operation computes
-    operand: str  # the node whose tangent goes in
-    local: Any  # ∂gate/∂operand
-    tangent: Any  # of the operand
-    share: Any  # local × tangent
-    total: Any  # the tangent of the gate so far
-    child_node: Value
-    parent_node: Value
-
-    @property
-    def rule(self) -> LocalRule:
-        """Where the local gradient comes from: (1/x)′ = −1/x² = −1/1.37² = −0.53."""
-        return next(rules_of([self]))
-
-
-def rules_of(rows: Iterable[Row | ForwardRow]) -> Iterator[LocalRule]:
-    """The rule of each row of a pass, in letters that are no names of other nodes in it."""
-    rows = [*rows]
-    nodes = {v for row in rows for v in (row.child_node, row.parent_node)}
-    taken = {lowered(short_name(v.label)) for v in nodes if v.label}
-    for node, group in groupby(rows, lambda row: row.child_node):
-        gate, places = Gate(node, taken), [*range(len(node.parents))]
-        for row in group:
-            here = [i for i in places if gate.operands[i] is row.parent_node]
-            rules = [LocalRule(gate, i, row.local) for i in here]
-            rule = next((rule for rule in rules if rule.formula), rules[0])
-            places = [i for i in places if i != rule.place]  # x * x has a row for each x
-            yield rule
+Ways = dict[Value, list[tuple[Value, Any]]]  # of a gate: operands, and their local gradients
 
 
 class PassTable(Table):
@@ -89,7 +41,9 @@ class PassTable(Table):
         self, root: Value, rows: Sequence[Any], names: dict[Value, str], start: str, rules: bool
     ) -> None:
         self.root, self.rows, self.names, self._start = root, rows, names, start
-        self._rules = rules
+        self._rules, self._pass = rules, Pass(rows)
+        for row in rows:
+            row.told = self._pass
         self._head = (*self._before, *["rule"] * rules, *self._behind)
         self._left = len(self._before) + rules
 
@@ -98,17 +52,18 @@ class PassTable(Table):
         raise NotImplementedError
 
     def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
-        names, gates = latex_gates(self.names) if latex else (self.names, {})
+        names = latex_names(self.names) if latex else shown_names(self.names)
+        gates = gates_of(names, LATEX if latex else NAMES)
+        numbers = self._pass.numbers(DIGITS, short)
         return [
-            (*self._words(r, names, gates.get(r.child_node, r.gate), latex), *rule,
-             *map(short, r[3:7]))
-            for r, rule in zip(self.rows, self._rule_cells(names, latex))
-        ]  # fmt: skip
+            (*self._words(row, names, gates[row.child_node], latex), *rule, *four)
+            for row, rule, four in zip(self.rows, self._rule_cells(names, latex), numbers)
+        ]
 
     def _rule_cells(self, names: dict[Value, str], latex: bool = False) -> Iterator[list[str]]:
         """The cell of each row that says its rule, where there is such a column."""
         if self._rules:
-            return ([rule.short(names, latex)] for rule in rules_of(self.rows))
+            return ([rule.short(names, latex)] for rule in self._pass.rules())
         return repeat([], len(self.rows))
 
     def _record(self, row: Any) -> tuple[Any, ...]:
@@ -219,16 +174,23 @@ class Paths(Table):
     ) -> None:
         self.paths, self.count, self.gradient, self.names = paths, count, gradient, names
         self._start = f"{plural(count, 'path')}, {end} = {short(gradient)}"
-        self._foot = (("sum over all paths", "", short(gradient)),)
+        sums = [None] * (len(paths) - 1) + [gradient if count == len(paths) else None]
+        lines = [Line(None, x.locals, x.product, sum_) for x, sum_ in zip(paths, sums)]
+        self._numbers = columns(lines, DIGITS, short)
+        total = self._numbers[-1][-1] if lines else ""
+        self._foot = (("sum over all paths", "", total or short(gradient)),)
 
     def _cells(self, latex: bool = False) -> list[tuple[str, ...]]:
-        names, to, times, words = self.names, " → ", " · ", "{}"
+        names, to, times, words = shown_names(self.names), " → ", " · ", "{}"
         if latex:
-            names, to, times, words = latex_names(names), r" \to ", r" \cdot ", r"\text{{{}}}"
+            names, to, times = latex_names(self.names), r" \to ", r" \cdot "
+            words = r"\text{{{}}}"
         rows = list[tuple[str, ...]]()
-        for nodes, locals_, product in self.paths:
-            factors = times.join(shortened(list(map(short, locals_)))) or "1"
-            rows.append((to.join(shortened([names[v] for v in nodes])), factors, short(product)))
+        for nodes, (*locals_, product, _) in zip(
+            [path.nodes for path in self.paths], self._numbers
+        ):
+            factors = times.join(shortened(locals_)) or "1"
+            rows.append((to.join(shortened([names[v] for v in nodes])), factors, product))
         left_out = self.count - len(rows)
         return rows + [(words.format(f"… and {left_out} more"), "", "")] * bool(left_out)
 
@@ -301,6 +263,7 @@ def explain(
     """
     forward, order = is_forward(mode, seeds), topological(root)
     names = names_of(order)
+    shown = shown_names(names)
     if of is not None:
         if not isinstance(of, Value):
             raise NumberError(f"paths begin at a Value, got {type(of).__name__} {of!r}")
@@ -309,7 +272,7 @@ def explain(
         if rules:
             raise ParameterError("rules are those of the rows of a pass: leave out of or rules")
         return paths_between(of, order, names, whole("max_paths", max_paths, 0))
-    gates = {v: f"{names[v]} = {write(v, NAMES, names)}" for v in order if v.op}
+    gates = gates_of(names, NAMES)
     if forward:
         return forward_rows(order, names, gates, seeds, rules)
     rows: list[Row] = []
@@ -320,7 +283,7 @@ def explain(
             rows.append(Row._make((*words, *numbers, child, parent)))
 
     accumulate(order, seed(root, 1), trace=trace)
-    start = f"{names[root]} = {short(root.data)}, upstream 1"
+    start = f"{shown[root]} = {short(root.data)}, upstream 1"
     return Explanation(root, rows, names, start, rules)
 
 
@@ -336,8 +299,9 @@ def forward_rows(
         rows.append(ForwardRow._make((*words, *numbers, child, parent)))
 
     end = {root: push_forward(order, begin, trace=trace).get(root, like(root, 0))}
-    told = [f"{names[v]} = {short(v.data)}, tangent {short(t)}" for v, t in (begin | end).items()]
-    others = [names[v] for v in leaves_of(order) if v.label and v not in begin]
+    shown = shown_names(names)
+    told = [f"{shown[v]} = {short(v.data)}, tangent {short(t)}" for v, t in (begin | end).items()]
+    others = [shown[v] for v in leaves_of(order) if v.label and v not in begin]
     hint = f" (another leaf: seeds={{{others[0]}: 1}})" if seeds is None and others else ""
     return ForwardExplanation(root, rows, names, "; ".join(told) + hint, rules)
 
@@ -345,21 +309,33 @@ def forward_rows(
 def paths_between(of: Value, order: list[Value], names: dict[Value, str], most: int) -> Paths:
     """The paths from a node to the last of a topological order, the first `most` of them listed."""
     root = order[-1]
-    count: dict[Value, int] = {}  # the paths from `of` to each node, without listing them
-    ways: dict[Value, list[tuple[Value, Any]]] = {}
-    for v in order:
-        if v is of:
-            count[v] = 1
-        elif v.op is not None:
-            ways[v] = [(p, x) for p, x in edges(v, v.op) if x is not NO_PATH and count.get(p)]
-            count[v] = sum(count[p] for p, _ in ways[v])
-    listed = list(islice(walk(root, of, ways), most)) if count.get(root) else []
+    count, listed = first_paths(of, order, ways_of(order), most)
     gradient = accumulate(order, seed(root, 1)).get(of, like(of, 0))
-    name = names.get(of, of.label or "a node outside the graph")
-    return Paths(listed, count.get(root, 0), gradient, names, f"∂{names[root]}/∂{name}")
+    shown = shown_names(names)
+    name = shown.get(of, typed(of.label) or "a node outside the graph")
+    return Paths(listed, count, gradient, names, f"∂{shown[root]}/∂{name}")
 
 
-def walk(root: Value, end: Value, ways: dict[Value, list[tuple[Value, Any]]]) -> Iterator[Path]:
+def ways_of(order: Sequence[Value]) -> Ways:
+    """The ways on which the gates send their gradients back."""
+    return {v: [way for way in edges(v, v.op) if way[1] is not NO_PATH] for v in order if v.op}
+
+
+def first_paths(of: Value, order: Sequence[Value], ways: Ways, most: int) -> tuple[int, list[Path]]:
+    """How many paths lead from a node to the last of a topological order, and the first of them."""
+    root, count = order[-1], {of: 1}  # to each node, without listing them
+    leading: Ways = {}
+    for v in order:
+        if v is not of and v in ways:
+            leading[v] = [way for way in ways[v] if way[0] in count]
+            if leading[v]:
+                count[v] = sum([count[p] for p, _ in leading[v]])
+    if root not in count:
+        return 0, []
+    return count[root], [*islice(walk(root, of, leading), most)]
+
+
+def walk(root: Value, end: Value, ways: Ways) -> Iterator[Path]:
     """Each path from end to root, depth first, without recursion."""
     stack: list[tuple[Value, Any]] = [(root, ())]  # a node, and how it goes on to root
     while stack:
@@ -379,19 +355,33 @@ def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for every node: its label, the number of a constant, else n and its place."""
     auto = "node" if any(re.fullmatch(r"n\d+", v.label) for v in order) else "n"
     return {
-        v: short(v.data) if isinstance(v, Constant) else v.label or f"{auto}{i}"
+        v: leaf(v, SHORT, {})[0].replace("−", "-")
+        if isinstance(v, Constant)
+        else v.label or f"{auto}{i}"
         for i, v in enumerate(order)
     }
 
 
-def latex_names(names: dict[Value, str]) -> dict[Value, str]:
+def short_number(x: Number) -> tuple[str, int]:
+    """A number in a table, where it is a multiple of π or e by that name."""
+    return NAMES.number(x) if multiple(x) else (short(x), ATOM)
+
+
+SHORT = replace(NAMES, number=short_number)
+
+
+def shown_names(names: Mapping[Value, str]) -> dict[Value, str]:
+    """The names as a line of text has them, where a label may be one in LaTeX."""
+    return {v: name if isinstance(v, Constant) else typed(name) for v, name in names.items()}
+
+
+def latex_names(names: Mapping[Value, str]) -> dict[Value, str]:
     """The names in LaTeX, n_{5} for n5, and of constants the numbers."""
-    return {v: LATEX.number(v.data)[0] if isinstance(v, Constant)
+    return {v: leaf(v, LATEX, {})[0] if isinstance(v, Constant)
             else LATEX.name(v.label or re.sub(r"(?<=\D)(?=\d)(.*)", r"_{\1}", name))
             for v, name in names.items()}  # fmt: skip
 
 
-def latex_gates(names: dict[Value, str]) -> tuple[dict[Value, str], dict[Value, str]]:
-    """The names in LaTeX, and of each gate what it computes."""
-    to = latex_names(names)
-    return to, {v: f"{to[v]} = {write(v, LATEX, to)}" for v in to if v.op}
+def gates_of(names: Mapping[Value, str], notation: Notation) -> dict[Value, str]:
+    """What each gate computes, in these names."""
+    return {v: f"{names[v]} = {write(v, notation, names)}" for v in names if v.op}

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from inspect import Parameter, signature
+from itertools import chain, count
 from operator import eq, ge, gt, le, lt, ne, neg, pos
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from microgrid.engine.errors import MicrogridError
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.hints import close, nearest
-from microgrid.engine.value import Op, Value
+from microgrid.engine.value import Constant, Op, Value
+from microgrid.views.comparison import Compared, comparison, formal, restored
 from microgrid.views.formula import letter
-from microgrid.views.notation import lists_of
-from microgrid.views.spelling import CHOICE, POINT, Language, Line, at, lines, name_in
+from microgrid.views.notation import TEXT, lists_of, outline
+from microgrid.views.spelling import (
+    CHOICE,
+    POINT,
+    TOO_DEEP,
+    Language,
+    Line,
+    at,
+    label_of,
+    lines,
+    name_in,
+)  # fmt: skip
 from microgrid.views.spelling import ExpressionError as ExpressionError
 from microgrid.views.wording import plural
 
 DEEPEST = 250
+COMPARED = 8  # operations that are written of the sides of a comparison
+FACTOR = re.compile(r"\d*[^\W\d_](_?\d+)?")  # x, 2x or x_1
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     type(tree.op): entry
     for sign, entry in SIGNS.items()
     if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.BinOp)
 }
 UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: neg, ast.UAdd: pos}
-COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge, ast.Eq: eq, ast.NotEq: ne,
-}  # fmt: skip
+COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
+COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
+    type(tree.ops[0]): (sign, holds)
+    for sign, holds in COMPARISONS.items()
+    if isinstance(tree := ast.parse(f"a {sign} b", mode="eval").body, ast.Compare)
+}
 
 
 def arity(function: Callable[..., Any]) -> tuple[int, int | None]:
@@ -58,7 +77,7 @@ ARITHMETIC = Language(
     "of microgrid",
 )
 POWERS = "^ is read as a power: a^2 is a**2"
-TOO_DEEP = "nested too deeply: give the parts names"
+RESULTS = ("f", "y", "L", "result")
 NO_NUMBERS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -100,46 +119,89 @@ def circuit(
     >>> found.root.data, [(name, leaf.data) for name, leaf in found.leaves.items()]
     (16.0, [('w', 1.0), ('x', 3.0)])
     """
-    reader = Reader(text, {})
-    given = {name_in(name) or name: x for name, x in numbers.items()}
-    places = reader.leaf_places()
-    unused = [name for name in given if name not in {*places, *reader.named}]
-    unknown = [name for name in places if name not in {*given, *CONSTANTS}]
-    if bare := next((name for name in unknown if name in CALLS), ""):
-        said = f"{bare} is a function: it needs brackets, like {bare}(x)"
-        raise at(text, places[bare], said)
-    if unknown and missing is None:
-        raise at(text, places[unknown[0]], without_numbers(unknown, unused))
-    free = [name for name in places if name in given or name not in CONSTANTS]
-    leaves = {name: Value(given.get(name, missing or 0.0), name) for name in free}
-    reader.leaves |= {**{name: Value(given[name], name) for name in unused}, **leaves}
-    made = dict[str, Value]()
-    for line, tree in reader.trees:
-        name = line.name.text if line.name else ""
-        y = reader.number(line, tree)
-        if not isinstance(y, Value):
-            y = Value(given.get(name, y), name)
-            leaves |= {name: y} if name else {}
-        elif name in given:
-            said = f"{name} is computed by its line and takes no number"
-            raise at(text, line.pieces[0][1], said)
-        elif y.op and not y.label:
-            y.label = name
-        if name:
-            reader.leaves[name] = made[name] = y
-    if unused:
-        has = "has a number but is" if len(unused) == 1 else "have numbers but are"
-        raise ExpressionError(f"{', '.join(unused)} {has} not in {text!r}")
-    hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
-    return Circuit(y, leaves, made, [POWERS] if hats else [])
+    return Text(text).circuit(numbers, missing)
+
+
+class Text:
+    """A text that has been read: the circuit that it says, with these numbers or with those.
+
+    `places` has the leaves, and where each first stands. ExpressionError as from `circuit`.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text, self.reader = text, Reader(text, {})
+        self.places = self.reader.leaf_places()
+
+    def circuit(
+        self, numbers: Mapping[str, float], missing: float | None = 1.0, lenient: bool = False
+    ) -> Circuit:
+        """The circuit; with `lenient`, numbers without a use are left aside."""
+        text, reader, places = self.text, copy(self.reader), self.places
+        given = {name_in(name) or name: x for name, x in numbers.items()}
+        named = {line.name.text for line, _ in reader.trees if line.name}
+        unused = [name for name in given if name not in {*places, *named}]
+        unknown = [name for name in places if name not in {*given, *CONSTANTS}]
+        if bare := next((name for name in unknown if name in CALLS), ""):
+            said = f"{bare} is a function: it needs brackets, like {bare}(x)"
+            raise at(text, places[bare], said)
+        if unknown and missing is None:
+            raise at(text, places[unknown[0]], without_numbers(unknown, unused))
+        free = [name for name in places if name in given or name not in CONSTANTS]
+        leaves = {name: Value(given.get(name, missing or 0.0), label_of(name)) for name in free}
+        others = {} if lenient else {name: Value(given[name], name) for name in unused}
+        reader.leaves = {**others, **leaves}
+        made = dict[str, Value]()
+        for line, tree in reader.trees:
+            name = line.name.text if line.name else ""
+            y = reader.number(line, tree)
+            if not isinstance(y, Value):
+                y = Value(given.get(name, y), label_of(name))
+                leaves |= {name: y} if name else {}
+            elif name in given and not lenient:
+                said = f"{label_of(name)} is computed by its line and takes no number"
+                raise at(text, line.pieces[0][1], said)
+            elif y.op and not y.label:
+                y.label = label_of(name)
+            if name:
+                reader.leaves[name] = made[name] = y
+        if others:
+            has = "has a number but is" if len(unused) == 1 else "have numbers but are"
+            raise ExpressionError(f"{', '.join(map(label_of, unused))} {has} not in {text!r}")
+        hats = any(text[place] in "^＾" for line, _ in reader.trees for _, place in line.pieces)
+        leaves, made = ({label_of(x): v for x, v in found.items()} for found in (leaves, made))
+        return Circuit(y, leaves, made, [POWERS] if hats else [])
+
+
+def with_a_name(found: Circuit) -> Circuit:
+    """The same circuit: a result without a name gets the first of these that is free."""
+    taken = {*found.leaves, *found.lines}
+    free = chain(RESULTS, (f"result_{i}" for i in count()))
+    found.root.label = found.root.label or next(x for x in free if x not in taken)
+    return found
 
 
 def without_numbers(names: Sequence[str], unused: Sequence[str]) -> str:
     """What to say of names that have no number, beside numbers whose names are not there."""
-    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(names)
+    labels = [*map(label_of, names)]
+    has, add = "has no number" if len(names) == 1 else "have no numbers", "=… ".join(labels)
     near = [found for name in names if (found := nearest(name, [*unused, "pi", "e"]))]
     meant = near[0].replace(":", ";", 1) if near else ""
-    return f"{', '.join(names)} {has}: add {add}=…{meant}"
+    calls = [call for name in names if (call := called_in(name, {*names, *unused}))]
+    meant = f"; did you mean {calls[0]}?" if calls else meant
+    return f"{', '.join(labels)} {has}: add {add}=…{meant}"
+
+
+def called_in(name: str, known: Collection[str]) -> str:
+    """The call that a name without brackets may be: sin(2x) for sin2x; "" for other names.
+
+    >>> called_in("lnx", ()), called_in("tanhh_1", ["h_1"]), called_in("expected", ["x"])
+    ('ln(x)', 'tanh(h_1)', '')
+    """
+    for function in sorted(CALLS, key=len, reverse=True):
+        operand = name.removeprefix(function)
+        if operand != name and (operand in known or FACTOR.fullmatch(operand)):
+            return f"{function}({operand})"
+    return ""
 
 
 class Reader:
@@ -149,7 +211,7 @@ class Reader:
     ExpressionError, with the place, for what is not allowed.
     """
 
-    language: ClassVar[Language] = ARITHMETIC
+    language: Language = ARITHMETIC
     binary: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = BINARY
     attributes: Mapping[str, Callable[[Any], Any]] = MappingProxyType({})
 
@@ -181,15 +243,11 @@ class Reader:
     def number(self, line: Line, tree: ast.expr) -> Any:
         """The one number that a line stands for."""
         y = self.value(line, tree)
-        if isinstance(y, bool | list):
+        if isinstance(y, Compared | list):
             what = f"a list of {len(y)}" if isinstance(y, list) else f"a truth: {CHOICE}"
             point = f": {POINT}" if isinstance(tree, ast.Tuple) else ""
             raise self.error(tree, f"the expression must give one number, not {what}{point}")
         return y
-
-    @property
-    def named(self) -> list[str]:
-        return [line.name.text for line, _ in self.trees if line.name]
 
     def leaf_places(self) -> dict[str, int]:
         """Where each name first stands that no line above it defines.
@@ -240,7 +298,8 @@ class Reader:
                 sides = [self.one(x, depth) for x in (left, *right)]
                 numbers = [getattr(x, "data", x) for x in sides]
                 pairs = zip(ops, numbers, numbers[1:])
-                return all(self.compute(tree, COMPARE[type(op)], a, b) for op, a, b in pairs)
+                holds = [self.compute(tree, COMPARE[type(op)][1], a, b) for op, a, b in pairs]
+                return compared(all(holds), [COMPARE[type(op)][0] for op in ops], sides)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.one(x, depth) for x in items]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
@@ -258,17 +317,11 @@ class Reader:
         return x
 
     def call(self, tree: ast.expr, name: str, args: Sequence[ast.expr], depth: int) -> Any:
-        """The value of a function; there are lists where it takes them.
-
-        One that takes lists alone takes their numbers one by one, too, as `notation` writes them.
-        """
+        """The value of a function; there are lists where it takes them."""
         function = self.function(tree, name)
         xs = [self.read(x, depth + 1) for x in args]
         lists, most = LISTS.get(name, (0, 0))
-        of_lists = lists > 0 and arity(function) == (lists, lists)
-        if of_lists and xs and len(xs) % lists == 0 and not any(isinstance(x, list) for x in xs):
-            size = len(xs) // lists
-            xs = [xs[i : i + size] for i in range(0, len(xs), size)]
+        xs = self.in_lists(name, xs, lambda x: isinstance(x, list), list)
         self.check_count(tree, name, len(xs))
         alone = len(xs) == 1 and arity(function)[1] is None  # max([x, y]) is max(x, y)
         for x, arg in zip(xs[max(most, alone) :], args[max(most, alone) :]):
@@ -276,6 +329,21 @@ class Reader:
         if not all(isinstance(x, list) for x in xs[:lists]):
             raise self.error(tree, f"{name} takes {plural(lists, 'list')} like [x, 2]")
         return self.compute(tree, function, *xs)
+
+    @staticmethod
+    def in_lists(
+        name: str, xs: list[Any], is_list: Callable[[Any], bool], as_list: Callable[[Any], Any]
+    ) -> list[Any]:
+        """The operands of a function, in lists where it takes lists alone.
+
+        Such a function takes their numbers one by one, too, as `notation` writes them.
+        """
+        lists, _ = LISTS.get(name, (0, 0))
+        alone = lists > 0 and arity(CALLS[name]) == (lists, lists)
+        if not (alone and xs) or len(xs) % lists or any(map(is_list, xs)):
+            return xs
+        size = len(xs) // lists
+        return [as_list(xs[i : i + size]) for i in range(0, len(xs), size)]
 
     def leaf(self, tree: ast.expr, name: str) -> Any:
         if name in self.leaves:
@@ -320,3 +388,23 @@ class Reader:
         else:
             place = self.line.place(tree.col_offset)
         return at(self.text, place, message)
+
+
+def compared(holds: bool, signs: Sequence[str], sides: Sequence[Any]) -> Compared:
+    """Whether the sides, nodes or numbers, compare so; of long sides the outer part is kept.
+
+    >>> from microgrid.views.notation import write
+    >>> print(write(parse("where(0 < x <= 2, x, 0)", {"x": 1.0}), TEXT))
+    where(0 < x <= 2, x, 0)
+    """
+    nodes = [x if isinstance(x, Value) else Constant(x) for x in sides]
+    named = {x: x.label for x in nodes if x.op and x.label}
+    parts = outline(formal(comparison(*signs), *nodes), TEXT, named, COMPARED)
+    copies = [Value(0.0, TEXT.dots)] * len(parts)
+    for i in reversed(range(len(parts))):  # operands stand behind what is made of them
+        v, _, operands = parts[i]
+        if v is not None and operands:
+            copies[i] = formal(v.op, *[copies[k] for k in operands])
+        elif v is not None:
+            copies[i] = v if isinstance(v, Constant) else Value(v.data, v.label)
+    return restored(int(holds), copies[0])

@@ -15,9 +15,9 @@ from microgrid.engine.guards import Number
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
 from microgrid.engine.value import Op, Value, topological
-from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, read
+from microgrid.views.labels import ACCENTS, CAPITALS, GREEK, SYMBOLS, Part, parts_of
 from microgrid.views.notation import ATOM, POWER, PRODUCT, SIGN, Notation, joined, placed, write
-from microgrid.views.wording import ABOVE, LOWERED, RAISED, constant, decimals
+from microgrid.views.wording import ABOVE, LOWERED, RAISED, constant, decimals, multiple
 from microgrid.views.written import Written
 
 NAMES = "sin cos tan arcsin arccos arctan sinh cosh tanh exp log max min"
@@ -152,7 +152,7 @@ def name(label: str) -> str:
     >>> print(name("w_{12}"), name("alpha_0"), name("learning_rate"))
     w_{12} \alpha_0 \mathit{learning\_rate}
     """
-    text, parts = "", read(label)
+    text, parts = "", parts_of(label)
     for part in parts:
         shown = base(part, alone=len(parts) == 1)
         text += " " * (text[-1:].isalpha() and "\\" in text and shown[0].isalpha()) + shown
@@ -220,6 +220,12 @@ def number(x: Number) -> tuple[str, int]:
     """
     if not x:
         return "0", ATOM  # -0.0, too
+    if found := multiple(x):
+        ratio, name = found
+        top = rf"{abs(ratio.numerator)} {IN_TEX.get(name, name)}".removeprefix("1 ")
+        text = rf"\frac{{{top}}}{{{ratio.denominator}}}" if ratio.denominator > 1 else top
+        strength = ATOM if abs(ratio) == 1 else PRODUCT
+        return ("-" + text, SIGN) if ratio < 0 else (text, strength)
     if isinstance(x, Fraction) and x.denominator > 1 and len(str(x)) < 20:
         text, strength = rf"\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", PRODUCT
         return ("-" + text, SIGN) if x < 0 else (text, strength)

@@ -50,7 +50,8 @@ CAPITALS = {
     for letter, capital in zip(ascii_uppercase, capitals, strict=True)
 }
 PLAIN = {"mathrm", "mathit", "mathsf", "text", "textit", "textrm", "operatorname"}
-TOKEN = re.compile(r"\\[A-Za-z]+\s*|\\.|[^\W\d_]+|\d+|\s+|.", re.DOTALL)
+MARKS = r"\u0300-\u036f\u20d0-\u20f0"  # combining characters
+TOKEN = re.compile(rf"\\[A-Za-z]+\s*|\\.|([^\W\d_][{MARKS}]*)+|\d+|\s+|.", re.DOTALL)
 DEEPEST = 20  # braces inside each other
 
 
@@ -64,12 +65,12 @@ class Part(NamedTuple):
 
 
 @lru_cache(4096)
-def read(label: str) -> tuple[Part, ...]:
+def parts_of(label: str) -> tuple[Part, ...]:
     r"""The parts of a label; one part, as it was typed, for what cannot be read.
 
-    >>> read(r"\hat{y}_1^{(i)}"), read("w_12"), read("learning_rate")
+    >>> parts_of(r"\hat{y}_1^{(i)}"), parts_of("w_12"), parts_of("learning_rate")
     ((Part(text='ŷ', below='1', above='(i)', bold=False),), (Part(text='w', below='12', ... bold=...
-    >>> read(r"\input{x}")
+    >>> parts_of(r"\input{x}")
     (Part(text='\\input{x}', below='', above='', bold=False),)
     """
     if re.search(r"\\|\^|_\{.*_\{", label):
@@ -98,7 +99,7 @@ class Reader:
 
     def __init__(self, label: str) -> None:
         self.tokens = [token.rstrip() if token[0] == "\\" and token[1:2].isalpha() else token
-                       for token in TOKEN.findall(label)]  # fmt: skip
+                       for token in (found[0] for found in TOKEN.finditer(label))]  # fmt: skip
         self.at, self.depth = 0, 0
 
     def next(self) -> str:

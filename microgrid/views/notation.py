@@ -20,8 +20,9 @@ from microgrid.engine import ops
 from microgrid.engine.functions import FUNCTIONS, SIGNS
 from microgrid.engine.guards import Number
 from microgrid.engine.value import Constant, Op, Value
-from microgrid.views.labels import read
-from microgrid.views.wording import constant, lowered, raised
+from microgrid.views.comparison import Compared, Comparison
+from microgrid.views.labels import parts_of
+from microgrid.views.wording import constant, lowered, multiple, raised
 
 # How strongly a text binds: where its place asks for more, it is put in brackets.
 ANY, SUM, QUOTIENT, SIGN, PRODUCT, UNARY, POWER, ATOM = range(8)
@@ -41,7 +42,8 @@ FOR_PEOPLE: Signs = {
     "+": (SUM, SUM, SUM), "-": (SUM, QUOTIENT, SUM), "negative": (ANY, QUOTIENT, SIGN),
     "*": (SIGN, PRODUCT, PRODUCT), "/": (SIGN, UNARY, QUOTIENT), "^": (ATOM, ATOM, POWER),
     r"\cdot": (SIGN, PRODUCT, PRODUCT), "": (ANY, ANY, ATOM),
-    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "=", r"\geq"], RELATION),
+    **dict.fromkeys(["<", "<=", ">", ">=", "==", "!=", "="], RELATION),
+    **dict.fromkeys([r"\le", r"\ge", r"\geq", r"\ne"], RELATION),
 }  # fmt: skip
 FOR_PYTHON: Signs = FOR_PEOPLE | {
     "+": (SUM, QUOTIENT, SUM), "negative": (ANY, UNARY, UNARY), "^": (ATOM, UNARY, POWER),
@@ -164,11 +166,14 @@ def filled(v: Value, operands: list[tuple[str, int]], notation: Notation) -> tup
 
 def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str, int]:
     """The name of a node, or a number in its place, else its own number; and how it binds."""
+    if isinstance(v, Compared):
+        return write(v.shown, notation), ANY
     if (name := names.get(v)) is not None:
         if name.startswith(MINUS):
             return name, UNARY if notation.signs_meet else SIGN
         power = POWER if "^" in name or EXPONENT.search(name) else ATOM
-        return name, QUOTIENT if FRACTION.fullmatch(name) else power
+        number = notation.number(v.data)[1] if isinstance(v, Constant) else ATOM
+        return name, QUOTIENT if FRACTION.fullmatch(name) else min(power, number)
     if v.label and type(v) is not Constant:
         return notation.name(v.label), binding(v.label)
     return notation.number(v.data)
@@ -176,7 +181,7 @@ def leaf(v: Value, notation: Notation, names: Mapping[Value, str]) -> tuple[str,
 
 def binding(label: str) -> int:
     """How strongly a label binds: W^{(1)} as a power does, and Δw as a product."""
-    parts = read(label)
+    parts = parts_of(label)
     if len(parts) == 1:
         return POWER if parts[0].above else ATOM
     return SUM if any(part.text in SIGNS_IN_LABELS for part in parts) else PRODUCT
@@ -250,6 +255,13 @@ def joined(pieces: Sequence[str], operands: Sequence[str]) -> str:
 
 
 def text_number(x: Number) -> tuple[str, int]:
+    """A number, where it is a multiple of π or e by that name, and how strongly it binds."""
+    if found := multiple(x):
+        ratio, name = found
+        top, below = abs(ratio.numerator), ratio.denominator
+        text = f"{top if top > 1 else ''}{name}{f'/{below}' * (below > 1)}"
+        strength = QUOTIENT if below > 1 else PRODUCT if top > 1 else ATOM
+        return (f"−{text}", SIGN) if ratio < 0 else (text, strength)
     text = constant(x)
     return text, SIGN if text.startswith(MINUS) else QUOTIENT if "/" in text else ATOM
 
@@ -279,7 +291,8 @@ def lists_of(function: Callable[..., Any]) -> int:
 
 
 PYTHON = Notation(
-    lambda op, n: placed(op.text, n) if op in ARITHMETIC else "", python_call,
+    lambda op, n: placed(op.text, n) if op in ARITHMETIC or isinstance(op, Comparison) else "",
+    python_call,
     spelled({"^": " ** "}), lambda label: re.sub("[{}]", "", label), python_number, FOR_PYTHON,
     signs_meet=True, shown=(sys.maxsize, 0, 0),
 )  # fmt: skip
@@ -309,7 +322,8 @@ def caption(v: Value) -> str:
     infix = placed(v.op.text, len(v.parents))
     if not infix and len(wires) == len(v.parents):
         return v.op.text
-    wire = "x" if len(wires) == 1 else "" if infix else "·"
+    alone = len(wires) == 1 and not any(isinstance(p, Compared) for p in v.parents)
+    wire = "x" if alone else "" if infix else "·"
     text = write(v, CAPTION, dict.fromkeys(wires, wire))
     return re.sub("^x(?=[+×−/])|(?<=[+×])x$", "", text)  # where the place of the wire is plain
 

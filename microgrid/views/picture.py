@@ -34,6 +34,11 @@ Layout = str | Callable[[str], bytes | str]  # a program, or DOT → SVG
 SCRIPTS = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
 
 
+def wire_id(tail: int, gate: int, k: int) -> str:
+    """The id of the wire from a node to operand k of a gate, by their places in a graph."""
+    return f"e{tail}_{gate}_{k}"
+
+
 class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
     """DOT text that any of three layout programs turns into SVG or PNG.
 
@@ -80,10 +85,11 @@ class Picture(Hinted, graphviz.Digraph):  # type: ignore[misc]
         font = {"fontname": "Arial", "fontsize": "11", "fontcolor": INK}
         self.attr(label=f"<{text(words)}>", labelloc="b", **font)
 
-    def _frame(self, name: str, label: str, members: Iterable[str]) -> None:
-        """A box around nodes that are there already."""
+    def _frame(self, name: str, label: str, members: Iterable[str], side: str = "l") -> None:
+        """A box around nodes that are there already, its name at the left or the right."""
         look = f'id="{self.prefix}{name}" class=box style="rounded,filled" color="{FRAME}" '
-        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust=l label=<{label or " "}>'
+        look += f'fillcolor="{PALETTE["box"][0]}" fontname=Arial labeljust={side} '
+        look += f"label=<{label or ' '}>"
         self.body.append(f"\tsubgraph cluster_{name} {{ graph [{look}] {' '.join(members)} }}\n")
 
     def pipe(
@@ -194,7 +200,12 @@ def lay_out(
     if callable(layout):
         if format != "svg":
             raise LayoutError(f"a layout function writes no {format}: Graphviz's dot does")
-        image = layout(source)
+        try:
+            image = layout(source)
+        except LayoutError:
+            raise
+        except Exception as error:  # whatever stands behind it: another program, another language
+            raise LayoutError(f"the layout function failed: {error}") from error
         return image.encode() if isinstance(image, str) else image
     program = layout_program(layout)
     if program == "pygraphviz":

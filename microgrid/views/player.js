@@ -1,15 +1,19 @@
 /* One picture, gone through frame by frame: on the page of `steps`, in notebooks, in the playground.
 
-     const film = player(root)   what is in root stays there; an element .final gives way
-     film.load(data, svg)        data as from Steps.data() in Python; svg as text, or left out where
-                                 only numbers changed
-     film.show(k)                frame k; film.at tells which is shown
+     const film = player(root)      what is in root stays there; an element .final gives way
+     film.load(data, svg, folded)   data, svg and folded as from Steps.data(), .svg() and .folded()
+                                    in Python; without folded no block folds; svg is left out, too,
+                                    where only numbers changed
+     film.show(k)                   frame k; film.at tells which is shown, film.fits whether the
+                                    whole picture is readable here
+     film.show(k, next)             frame k with the marks of another: what is asked, not told yet
 
    root hears "beforestep", with {from, to}, ahead of every step that a reader takes, and may prevent
-   it; and "step" once frame `detail` is there. In an element with the attribute data-alone its keys
-   work without the focus. */
+   it, which ends the playing; and "step" once frame `detail` is there. In an element with the
+   attribute data-alone its keys work without the focus. */
 const player = root => {
   const READABLE = 0.7; // of the natural size: smaller is no fit, but a riddle
+  const WHOLE = 0, CLOSED = 1, OPEN = 2; // pictures: from OPEN on each has another block open
   const make = (tag, kind, ...children) => {
     const e = document.createElement(tag);
     e.className = kind;
@@ -40,97 +44,90 @@ const player = root => {
     `<label>Sum at<select class="wires"></select></label>`;
   const find = act => bar.querySelector(`[data-act=${act}]`);
   const slider = bar.querySelector("input"), [speed, wires] = bar.querySelectorAll("select");
-  let data, last = 0, k = 0, timer = 0; // which frame
+  let data, last = 0, k = 0, marked = 0, timer = 0; // which frame, and whose marks it has
   let opener = wires; // what had the focus when a sum was opened, and has it again
-  let svg, parts, covers = [], wide = 1, tall = 1, zoom = null; // null: as wide as the view, if readable
+  let texts = [], pictures = [], picture = null; // SVG as it came, as elements, and the one shown
+  let chosen = null; // which picture a reader has opened, until the next step
+  let zoom = null; // null: as large as fits, if readable
 
   // The picture
 
-  const byId = picture => new Map([...picture.querySelectorAll("[id]")].map(e => [e.id, e]));
-  const paint = (picture, own, i) => {
-    const frame = data.frames[i];
-    for (const flow of ["back", "ahead"]) picture.classList.toggle(flow, frame.flow === flow);
-    for (const [id, first, end] of data.spans) {
-      const e = own.get(id);
+  const byId = svg => new Map([...svg.querySelectorAll("[id]")].map(e => [e.id, e]));
+  const paint = (svg, parts, i, marks = i) => {
+    const frame = data.frames[marks];
+    for (const flow of ["back", "ahead"]) svg.classList.toggle(flow, frame.flow === flow);
+    for (const [id, first, end, shown] of data.spans) {
+      const e = parts.get(id);
+      if (!e) continue; // it is in a closed block
+      if (e.textContent !== shown) e.textContent = shown;
       e.style.visibility = first <= i && i < end ? "visible" : "hidden";
       e.classList.toggle("new", first === i && i > 0 && i < last);
     }
-    for (const e of picture.querySelectorAll(".lit, .flow")) e.classList.remove("lit", "flow");
-    frame.marks.forEach((id, n) => own.get(id).classList.add(n ? "flow" : "lit"));
+    for (const e of svg.querySelectorAll(".lit, .flow")) e.classList.remove("lit", "flow");
+    frame.marks.forEach((id, n) => parts.get(id)?.classList.add(n ? "flow" : "lit"));
   };
-  const fits = (w, h) =>
-    Math.min(view.clientWidth / w, parseFloat(getComputedStyle(view).maxHeight) / h);
-  const active = () => covers.find(c => c.gates.includes(data.frames[k].marks[0]));
-  const scale = () => {
-    const block = active(), readable = fit => Math.min(1, Math.max(READABLE, fit));
-    if (zoom) return zoom;
-    if (block && folding()) return readable(fits(block.wide, block.tall));
-    if (folding() && !data.frames[k].marks.length) return fits(wide, tall); // all, if small
-    return readable(fits(wide, tall));
-  };
-  const folding = () => covers.length && fits(wide, tall) < READABLE;
-  const fold = () => {
-    const block = active(), unit = 0.75 / scale(); // of a pixel, in those of the picture
-    for (const c of covers) {
-      const open = !folding() || c === block || c.opened;
-      c.cover.classList.toggle("open", open);
-      const size = Math.min(14 * unit, (1.6 * c.box[2]) / c.name.length, c.box[3] / 2);
-      c.cover.style.fontSize = `${size}px`;
-      c.labels.forEach((e, i) => e.setAttribute("y", c.box[1] + c.box[3] / 2 + size * (1.3 * i - 0.3)));
-      for (const e of c.edges)
-        if (open) e.removeAttribute("clip-path");
-        else e.setAttribute("clip-path", `url(#${c.id}clip)`);
+  const drawn = i => (pictures[i] ??= parsed(i));
+  const parsed = i => {
+    const read = new DOMParser().parseFromString(texts[i], "image/svg+xml").documentElement;
+    const svg = document.importNode(read, true), parts = byId(svg);
+    const [wide, tall] = ["width", "height"].map(side => (parseFloat(svg.getAttribute(side)) * 4) / 3);
+    svg.querySelector("style")?.remove(); // the page has its own
+    svg.setAttribute("role", i < CLOSED ? "img" : "group"); // in a group there is something to press
+    svg.setAttribute("aria-label", data.title + "; the step is told in words below");
+    for (const path of svg.querySelectorAll(".edge > path:not(.turned)")) {
+      const hit = path.cloneNode(); // a thin line is hard to click
+      hit.setAttribute("class", "hit");
+      path.after(hit);
     }
+    const homes = i < CLOSED ? [] : data.homes.map(({ id, name, gates }, n) => {
+      const closed = n !== i - OPEN, home = parts.get(id);
+      const does = closed ? `Open ${name}: ${gates.length} gates` : `Close ${name}`;
+      pressable(home, does, closed ? OPEN + n : CLOSED);
+      return home;
+    });
+    return { svg, parts, wide, tall, open: homes[i - OPEN] };
   };
-  const coverOf = home => {
-    const drawn = (tag, attributes, text = "") => {
-      const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
-      for (const [name, x] of Object.entries(attributes)) e.setAttribute(name, x);
-      e.textContent = text;
-      return e;
+  const pressable = (e, does, to) => {
+    for (const [name, x] of [["role", "button"], ["tabindex", 0], ["aria-label", does]]) e.setAttribute(name, x);
+    const press = () => {
+      chosen = to;
+      draw();
+      (picture.open ?? picture.svg.querySelector("[role=button]")).focus({ preventScroll: true });
     };
-    const frame = parts.get(home.id).querySelector("path").getAttribute("d");
-    const at = [...frame.matchAll(/([-\d.]+),([-\d.]+)/g)].map(m => [+m[1], +m[2]]);
-    const [xs, ys] = [at.map(p => p[0]), at.map(p => p[1])], [x, y] = [Math.min(...xs), Math.min(...ys)];
-    const width = Math.max(...xs) - x, height = Math.max(...ys) - y;
-    const name = `Open ${home.name}: ${home.gates.length} gates`;
-    const cover = drawn("g", { class: "cover", role: "button", tabindex: 0, "aria-label": name });
-    const labels = [home.name, `${home.gates.length} gates`].map(text => drawn("text", { x: x + width / 2 }, text));
-    cover.append(drawn("rect", { x, y, width, height, rx: 8 }), ...labels);
-    // A wire that passes a folded block goes over it; one that ends in it ends at its edge.
-    const around = drawn("clipPath", { id: `${home.id}clip` });
-    const hole = `M-1e5-1e5H1e5V1e5H-1e5ZM${x} ${y}h${width}v${height}h${-width}Z`;
-    around.append(drawn("path", { d: hole, "clip-rule": "evenodd" }));
-    const edges = [...svg.querySelectorAll("g.edge")].filter(e =>
-      home.gates.includes(e.id.replace(/e\d+_(\d+)_\d+$/, "g$1")));
-    svg.querySelector("g").append(around, cover);
-    const block = {
-      ...home, box: [x, y, width, height], cover, labels, edges, opened: false,
-      wide: (width * 4) / 3 + 60, tall: (height * 4) / 3 + 40,
-    };
-    const turn = opened => {
-      block.opened = opened;
-      fold();
-      if (opened) middle(parts.get(home.id));
-    };
-    cover.addEventListener("click", () => turn(true));
-    cover.addEventListener("keydown", event => {
+    e.addEventListener("click", press);
+    e.addEventListener("keydown", event => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
       event.stopPropagation();
-      turn(true);
+      press();
     });
-    parts.get(home.id).addEventListener("click", () => turn(false));
-    return block;
   };
+  const fits = ({ wide, tall }) =>
+    Math.min(now.clientWidth / wide, parseFloat(getComputedStyle(view).maxHeight) / tall);
+  const homeOf = i => data.homes.findIndex(home => home.gates.includes(data.frames[i].marks[0]));
+  const pictureOf = i => {
+    if (texts.length === 1 || fits(drawn(WHOLE)) >= READABLE) return drawn(WHOLE);
+    return drawn(homeOf(i) < 0 ? CLOSED : OPEN + homeOf(i));
+  };
+  const scale = () => zoom ?? Math.min(1, Math.max(READABLE, fits(picture)));
   const resize = () => {
-    svg.style.width = `${wide * scale()}px`;
-    fold();
+    picture.svg.style.width = `${picture.wide * scale()}px`;
     const beyond = view.scrollWidth > view.clientWidth + 1 || view.scrollHeight > view.clientHeight + 1;
     view.classList.toggle("beyond", beyond);
     if (beyond) view.tabIndex = 0;
     else view.removeAttribute("tabindex");
     find("actual").setAttribute("aria-pressed", String(zoom === 1));
+  };
+  const repaint = () => paint(picture.svg, picture.parts, k, marked);
+  const draw = () => {
+    const next = chosen === null ? pictureOf(marked) : drawn(chosen);
+    if (picture !== next) view.replaceChildren(next.svg);
+    picture = next;
+    view.classList.toggle("folds", picture !== drawn(WHOLE));
+    repaint();
+    mark();
+    resize();
+    center();
   };
   const zoomTo = (z, x = view.clientWidth / 2, y = view.clientHeight / 2) => {
     const [left, top, before] = [view.scrollLeft + x, view.scrollTop + y, scale()];
@@ -144,9 +141,10 @@ const player = root => {
     view.scrollTop += (a.top + a.bottom - b.top - b.bottom) / 2;
   };
   const center = () => {
-    const lit = parts.get(data.frames[k].marks[0]), block = active();
-    const whole = block && folding() && fits(block.wide, block.tall) >= scale();
-    if (lit) middle(whole ? parts.get(block.id) : lit);
+    const lit = picture.parts.get(data.frames[marked].marks[0]), block = picture.open?.getBoundingClientRect();
+    const room = block && block.width <= view.clientWidth && block.height <= view.clientHeight;
+    if (room || (picture.open && !lit)) middle(picture.open);
+    else if (lit) middle(lit);
     else {
       const end = data.mode === "forward" ? k === last : k && k < last;
       view.scrollLeft = end ? view.scrollWidth : 0;
@@ -155,26 +153,33 @@ const player = root => {
 
   // The frames
 
-  const heading = i => `Step ${i + 1} of ${last + 1}: ${data.frames[i].phase}`;
+  const heading = i => {
+    const home = data.homes[homeOf(i)];
+    return `Step ${i + 1} of ${last + 1}: ${data.frames[i].phase}${home ? `, ${home.name}` : ""}`;
+  };
   const words = i => [
     Object.assign(make("h2", ""), { textContent: heading(i) }),
     ...data.frames[i].lines.map(line => make("p", "", line)),
   ];
   const within = wanted => Math.max(0, Math.min(last, wanted));
-  const show = wanted => {
-    k = within(wanted);
+  const tell = () => {
     root.dataset.step = slider.value = k;
     slider.setAttribute("aria-valuetext", heading(k));
-    paint(svg, parts, k);
     said.replaceChildren(...words(k));
-    resize();
-    center();
+  };
+  const show = (wanted, next = wanted) => {
+    if (marked !== within(next)) chosen = null;
+    [k, marked] = [within(wanted), within(next)];
+    draw();
+    tell();
     root.dispatchEvent(new CustomEvent("step", { detail: k }));
   };
   const go = wanted => {
     const detail = { from: k, to: within(wanted) };
-    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail }))) show(wanted);
-    else slider.value = k;
+    if (root.dispatchEvent(new CustomEvent("beforestep", { cancelable: true, detail })))
+      return show(wanted);
+    play(false);
+    slider.value = k;
   };
   const play = on => {
     clearInterval(timer);
@@ -189,18 +194,20 @@ const player = root => {
   };
   const fill = () => {
     if (all.firstChild) return;
+    let widest = 0;
     data.frames.forEach((_, i) => {
-      const copy = svg.cloneNode(true), own = byId(copy);
-      for (const e of copy.querySelectorAll(".cover, .hit")) e.remove();
-      for (const e of copy.querySelectorAll("[clip-path]")) e.removeAttribute("clip-path");
-      paint(copy, own, i);
-      for (const e of own.values()) e.removeAttribute("id");
-      copy.removeAttribute("id");
-      copy.removeAttribute("style");
+      const { svg, wide } = pictureOf(i), copy = svg.cloneNode(true), parts = byId(copy);
+      paint(copy, parts, i);
+      for (const e of copy.querySelectorAll(".hit")) e.remove();
+      for (const e of [copy, ...parts.values()])
+        for (const name of ["id", "role", "tabindex", "aria-label"]) e.removeAttribute(name);
+      copy.setAttribute("style", `--wide:${wide}px`);
       const figure = make("figure", "", copy, make("figcaption", "words", ...words(i)));
       figure.tabIndex = 0; // it may be wider than the page
       all.append(figure);
+      widest = Math.max(widest, wide);
     });
+    all.style.setProperty("--wide", `${widest}px`);
   };
 
   // What adds up at a wire
@@ -211,26 +218,31 @@ const player = root => {
     const leaf = found && (found[1] !== "g" || g.classList.contains("name"));
     return leaf ? data.wires.findIndex(w => w.id === `${data.prefix}n${found[2]}`) : -1;
   };
-  const mark = (kind, ids) => {
-    for (const e of svg.querySelectorAll(`.${kind}`)) e.classList.remove(kind);
-    for (const id of ids) parts.get(id)?.classList.add(kind);
+  let picked = [], way = []; // the wire whose sum is told, and the path that is shown
+  const mark = () => {
+    for (const [kind, ids] of [["picked", picked], ["way", way]]) {
+      for (const e of picture.svg.querySelectorAll(`.${kind}`)) e.classList.remove(kind);
+      for (const id of ids) picture.parts.get(id)?.classList.add(kind);
+    }
   };
   const open = i => {
     const wire = data.wires[i], inside = sum.contains(document.activeElement);
     if (wire && !inside) opener = document.activeElement;
-    mark("picked", wire ? [wire.id] : []);
-    mark("way", []);
+    [picked, way] = [wire ? [wire.id] : [], []];
+    mark();
+    const anew = sum.hidden;
     sum.hidden = !wire;
     wires.value = wire ? i : "";
     if (!wire) return;
-    const ways = wire.ways.map(way => {
-      const b = make("button", "", way.text);
+    const ways = wire.ways.map(path => {
+      const b = make("button", "", path.text);
       b.type = "button";
       b.setAttribute("aria-pressed", "false");
       b.addEventListener("click", () => {
         for (const other of sum.querySelectorAll("li button"))
           other.setAttribute("aria-pressed", String(other === b));
-        mark("way", way.marks.map(id => data.prefix + id));
+        way = path.marks.map(id => data.prefix + id);
+        mark();
       });
       return make("li", "", b);
     });
@@ -244,7 +256,7 @@ const player = root => {
       ...(wire.paths ? [make("p", "paths", wire.paths), make("ul", "", ...ways)] : []),
     );
     sum.setAttribute("aria-label", wire.name);
-    sum.scrollIntoView({ block: "nearest" });
+    if (anew) sum.scrollIntoView({ block: "nearest" });
   };
   const shut = () => {
     const inside = sum.contains(document.activeElement);
@@ -350,10 +362,10 @@ const player = root => {
   matchMedia("print").addEventListener("change", () => data && fill());
   let before = 0;
   new ResizeObserver(() => {
-    if (!svg || !view.clientWidth || view.clientWidth === before) return;
+    if (!picture || !view.clientWidth || view.clientWidth === before) return;
     before = view.clientWidth;
-    resize();
-    if (!zoom) center();
+    if (zoom) resize();
+    else draw();
   }).observe(view);
 
   root.dataset.live = "";
@@ -370,39 +382,32 @@ const player = root => {
   root.querySelector(".final")?.remove();
   root.querySelector("style")?.after(now, all) ?? root.prepend(now, all);
 
-  const load = (next, text) => {
+  const load = (next, svg, folded = []) => {
+    const wired = next.wires === data?.wires; // nothing was said of them
     data = next;
     last = data.frames.length - 1;
     slider.max = last;
     root.setAttribute("aria-label", data.title);
-    if (text !== undefined) {
-      const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-      svg = document.importNode(parsed, true);
-      svg.querySelector("style")?.remove(); // the page has its own
-      svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", data.title + "; the step is told in words below");
-      [wide, tall] = ["width", "height"].map(side => (parseFloat(svg.getAttribute(side)) * 4) / 3);
-      root.style.setProperty("--wide", `${wide}px`);
-      for (const path of svg.querySelectorAll(".edge > path:not(.turned)")) {
-        const hit = path.cloneNode(); // a thin line is hard to click
-        hit.setAttribute("class", "hit");
-        path.after(hit);
-      }
-      view.replaceChildren(svg);
-      parts = byId(svg);
-      covers = data.homes.map(coverOf);
-      for (const c of covers) svg.querySelector("g").append(...c.edges);
-      if (covers.length) svg.setAttribute("role", "group"); // there is something to press in it
+    if (svg !== undefined) {
+      [texts, pictures, picture, chosen] = [[svg, ...folded], [], null, null];
+      picture = drawn(WHOLE);
+      view.replaceChildren(picture.svg);
     }
-    for (const [id, , , shown] of data.spans) {
-      const e = parts.get(id);
-      if (e.textContent !== shown) e.textContent = shown;
+    const before = svg === undefined && wires.value !== "" ? +wires.value : -1;
+    if (!wired) {
+      wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
+      open(before);
     }
-    wires.replaceChildren(new Option("a wire …", ""), ...data.wires.map((w, i) => new Option(w.name, i)));
     all.replaceChildren();
-    open(-1);
-    show(k);
+    if (svg === undefined) {
+      repaint(); // nothing moves under the reader's hand
+      tell();
+    } else show(k, marked);
     if (!all.hidden) fill();
   };
-  return { load, show, get at() { return k; } };
+  return {
+    load, show,
+    get at() { return k; },
+    get fits() { return fits(drawn(WHOLE)) >= READABLE; }, // without folding
+  };
 };

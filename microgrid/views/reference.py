@@ -24,12 +24,12 @@ from microgrid.engine.slopes import NO_PATH, slopes
 from microgrid.engine.value import Value, apply, topological
 from microgrid.views.algebra import graph
 from microgrid.views.notation import PYTHON, TEXT, function_of, lists_of, python_call, write
-from microgrid.views.rule import has_branches, in_symbols, with_names
+from microgrid.views.rule import has_branches, in_symbols, with_dots
 from microgrid.views.wording import constant, lowered
 
 SAMPLES = (2.0, 3.0, 4.0, 5.0), (0.5, 0.25, 0.75, 0.125), (-0.5,)  # in the order they are tried
 PROBES = (1.0, 0.0, -0.5, -1.0, 2.0, -2.0, 1000.0, -1000.0, math.inf)  # tame ones first
-SYMBOLS = with_names(TEXT)
+SYMBOLS = with_dots(TEXT)
 MOST = 4  # operands of what is tried at points
 
 

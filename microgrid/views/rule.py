@@ -6,7 +6,6 @@ people know, and the one writer of formulas writes it, with letters and with num
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,7 +27,6 @@ from microgrid.views.algebra import (
     Reading,
     Symbol,
     called,
-    formal,
     graph,
     meaning,
     places_in,
@@ -36,10 +34,10 @@ from microgrid.views.algebra import (
     symbol,
     value,
 )
+from microgrid.views.comparison import formal
 from microgrid.views.digits import balanced
 from microgrid.views.formula import LATEX, letter
 from microgrid.views.notation import (
-    ATOM,
     NAMES,
     TEXT,
     Notation,
@@ -52,13 +50,10 @@ from microgrid.views.wording import decimals, lowered, signed
 from microgrid.views.written import powers
 
 
-def with_names(notation: Notation, **looks: Any) -> Notation:
-    """A notation in which e and π have their names, and what is left out its dots."""
-    names = {math.e: "e", math.pi: notation.name("π")}
-    return replace(
-        notation, number=lambda x: (names[x], ATOM) if x in names else notation.number(x),
-        name=lambda label: notation.dots if label == DOTS else notation.name(label), **looks,
-    )  # fmt: skip
+def with_dots(notation: Notation, **looks: Any) -> Notation:
+    """A notation in which what is left out has its dots."""
+    shown = lambda label: notation.dots if label == DOTS else notation.name(label)  # noqa: E731
+    return replace(notation, name=shown, **looks)
 
 
 def greek_call(op: Op, operands: Sequence[str]) -> str:
@@ -87,27 +82,33 @@ class Spelling(NamedTuple):
     signs: Mapping[str, str] = {"=": "=", "≈": "≈", "≠": "≠"}
 
 
-LETTERS = with_names(
+LETTERS = with_dots(
     TEXT, join=spelled(DIVIDED | {" * ": "·"}, letters=True), call=greek_call, shown=(4, 3, 1)
 )
 IN_TEXT = Spelling(LETTERS, replace(LETTERS, join=spelled(DIVIDED | {"*": "×"})))
-IN_NAMES = Spelling(with_names(NAMES), NAMES)
+IN_NAMES = Spelling(with_dots(NAMES), NAMES)
 IN_LATEX = Spelling(
-    with_names(LATEX), with_names(LATEX), lambda x: powers(x.replace("−", "-")), "'",
+    with_dots(LATEX), with_dots(LATEX), lambda x: powers(x.replace("−", "-")), "'",
     r"\frac{{\partial {}}}{{\partial {}}}", r"{}:\ ", {"=": "=", "≈": r"\approx", "≠": r"\ne"},
 )  # fmt: skip
+
+
+def same(x: Number) -> Number:
+    return x
 
 
 class Gate:
     """What the rules of one gate share: its operands, their names and numbers, its slopes."""
 
-    def __init__(self, gate: Value, taken: Collection[str] = ()) -> None:
-        """`taken` are names that stand for other nodes of the graph."""
+    def __init__(
+        self, gate: Value, taken: Collection[str] = (), kind: Callable[[Number], Number] = same
+    ) -> None:
+        """`taken` are names of other nodes of the graph; `kind` makes its numbers alike."""
         assert gate.op is not None
-        self.taken = taken
+        self.taken, self.kind = taken, kind
         self.node, self.op, self.operands = gate, gate.op, gate.parents
         self.moving = sum(not isinstance(p, Constant) for p in self.operands)
-        self.numbers = [*[p.data for p in self.operands], gate.data]
+        self.numbers = [kind(x.data) for x in (*self.operands, gate)]
         self.slope = in_symbols(
             self.op, [p if isinstance(p, Constant) else p.data for p in self.operands]
         )
@@ -168,7 +169,7 @@ class LocalRule:
     """
 
     def __init__(self, gate: Gate, place: int, local: Number) -> None:
-        self.gate, self.place, self.local = gate, place, local
+        self.gate, self.place, self.local = gate, place, gate.kind(local)
         self.formula, self.facts = gate.slope(place)
         if self.formula and not self.holds():
             self.formula, self.facts = None, []

@@ -9,29 +9,32 @@ from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 from xml.etree import ElementTree
 
 from microgrid.engine.errors import ParameterError
 from microgrid.engine.settings import number, whole
 from microgrid.views.dot_labels import extent, text
 from microgrid.views.files import write
+from microgrid.views.film import Film
 from microgrid.views.formula import worded
 from microgrid.views.pdf import pages
 from microgrid.views.picture import Picture
-from microgrid.views.storyboard import Frame, Storyboard
+from microgrid.views.storyboard import Frame
 from microgrid.views.svg import LIT
 from microgrid.views.theme import DRAWN, PALETTE
 from microgrid.views.tikz import PACKAGES, Groups, environment, groups
 from microgrid.views.wording import printable
 
 HEIGHT, MARGIN = 540, 24  # points of a slide: 16:9 is 960 wide, as other programs have it
-LINE = 1.5  # from one line of words to the next, in sizes of its letters
-MOST_WORDS = 0.42  # of the height of a slide
+LINE = 1.3  # from one line of words to the next, in sizes of its letters
+WORDS = range(24, 17, -1)  # points on a slide: the largest that need no more lines than the last
+LEAST_WORDS = 14  # points, where there are many words
+MOST_WORDS = 0.42  # of the height of a slide, unless they would be smaller than that
 ROOMY = 1.12  # how much `extent` says too much
 LARGEST = 2.0  # times as large as elsewhere
 MEANT = {**DRAWN, LIT: "lit", "white": "background"}
 PAGE = {"words": "fg", "background": "bg"}  # as the theme calls them
+LISTS = ("start", "done")  # the phases of frames that list the numbers at the leaves
 KINDS = ("svg", "png", "pdf", "tex")
 COLORS = (*dict.fromkeys(MEANT.values()), "words")  # all that a picture is made of, and the words
 NO_COLORS: Mapping[str, str] = MappingProxyType({})
@@ -45,16 +48,6 @@ CHOICES: dict[str, Callable[[Frame, Sequence[Frame]], bool]] = {
     "lecture": lambda frame, frames: frame.phase != "forward" or passing(frames) == "forward"
     or frame is [f for f in frames if f.phase == "forward"][-1],
 }  # fmt: skip
-
-
-class Film(Protocol):
-    """What slides are made of."""
-
-    frames: list[Frame]
-    title: str
-    _board: Storyboard
-
-    def _drawn(self, k: int) -> Picture: ...
 
 
 def save_frames(
@@ -158,8 +151,9 @@ class Slides:
     """How some frames of a film are shown.
 
     Without `aspect` each slide is as large as its picture. With it, a slide is 540 points high, the
-    picture as large as it can be, and the words beneath have `font_size` points, or fewer where
-    they would need more than 42 % of the height.
+    picture as large as it can be, and the words beneath have `font_size` points, by default 18 to
+    24, or down to 14 where they would need more than 42 % of the height. A film that has blocks
+    shows the one whose gate is in turn, and the others as boxes.
     """
 
     def __init__(
@@ -172,35 +166,69 @@ class Slides:
         self.film, self.numbers, self.captions = film, numbers, captions
         self.width = None if aspect is None else width_of(aspect)
         self.colors = changed_colors(colors)
-        self.size = font_size or (12 if aspect is None else 20)
-        while self.width and self.size > 8 and self.height_of_words > MOST_WORDS * HEIGHT:
+        self.size: float = font_size or (12 if aspect is None else WORDS[-1])
+        if self.width and font_size is None:
+            lines = self.most_lines
+            for self.size in WORDS:
+                if self.most_lines == lines:
+                    break
+        room = MOST_WORDS * HEIGHT
+        while self.width and self.size > LEAST_WORDS and self.height_of_words > room:
             self.size -= 1
+        self.fits: dict[int, tuple[str, float]] = {}  # of each view that was asked for
 
     # The words beneath a picture
 
     def lines(self, k: int) -> list[str]:
         """The words of frame k, in lines that fit on the slide."""
+        return [
+            line if i == 0 or self.width is None else f"   {line}"
+            for lines in self.paragraphs(k) for i, line in enumerate(lines)
+        ]  # fmt: skip
+
+    def paragraphs(self, k: int) -> list[list[str]]:
+        """What is said in frame k, each in lines that fit; a list of what the picture shows, too,
+        takes no more room than the words of other frames do.
+        """
+        found, frame = self.broken(k), self.film.frames[k]
+        if frame.phase in LISTS and self.most:
+            for lines in found:
+                if len(lines) > self.most:
+                    lines[self.most - 1 :] = [f"{lines[self.most - 1].rpartition(',')[0]}, …"]
+        return found
+
+    def broken(self, k: int) -> list[list[str]]:
+        """What is said in frame k, each in lines that fit on the slide."""
         lines = self.film.frames[k].few_lines
         if self.width is None:
-            return lines
-        room, found = (self.width - 2 * MARGIN) * ROOMY, list[str]()
+            return [[line] for line in lines]
+        room, found = (self.width - 2 * MARGIN) * ROOMY, list[list[str]]()
         for line in lines:
             begin, *others = re.split("(?<!=) (?![=(])", line)
+            found.append([begin])
             for word in others:
-                if extent(f"{begin} {word}", 100) * self.size > 100 * room:
-                    found.append(begin)
-                    begin = f"   {word}"
+                longer = f"{found[-1][-1]} {word}"
+                if extent(longer, 100) * self.size > 100 * room:
+                    found[-1].append(word)
                 else:
-                    begin += f" {word}"
-            found.append(begin)
+                    found[-1][-1] = longer
         return found
+
+    @property
+    def most(self) -> int:
+        """How many lines frames have that do more than list numbers; 0 where there are none."""
+        frames = [k for k in self.numbers if self.film.frames[k].phase not in LISTS]
+        return max([sum(map(len, self.broken(k))) for k in frames], default=0)
 
     @property
     def height_of_words(self) -> float:
         """Room for the words of every frame."""
-        if not self.captions:
-            return 0
-        return LINE * self.size * max(len(self.lines(k)) for k in self.numbers)
+        return LINE * self.size * self.most_lines * self.captions
+
+    @property
+    def most_lines(self) -> int:
+        """How many lines of words the frames have at most."""
+        return max(len(self.lines(k)) for k in self.numbers)
 
     # The pictures
 
@@ -216,7 +244,7 @@ class Slides:
         """Frame k, counted from 0, with its words beneath."""
         picture, zoom = self.bare(k, self.colors), 1.0
         if self.width is not None:
-            _, zoom = self.fit
+            _, zoom = self.fit(self.film.view(k))
             picture.attr(viewport=f"{self.width:g},{HEIGHT},{zoom:.4f}")
         if self.captions:
             every = [line for number in self.numbers for line in self.lines(number)]
@@ -234,7 +262,7 @@ class Slides:
 
     def bare(self, k: int, colors: Mapping[str, str], apart: str = "") -> Picture:
         """Frame k without words; on a slide its numbers are large and its gates close together."""
-        picture = self.film._drawn(k)
+        picture = self.film.picture(k, self.film.view(k))
         body = "".join(picture.body)
         if self.width is not None:
             body = re.sub(
@@ -246,28 +274,30 @@ class Slides:
             body = body.replace(f'fillcolor="{LIT}"', f'fillcolor="{LIT}" fontcolor="{ink}"')
         picture.body[:] = [recolored(body, colors)]
         if self.width is not None:
-            picture.attr(ranksep="0.02", nodesep=apart or self.fit[0])
+            picture.attr(ranksep="0.02", nodesep=apart or self.fit(self.film.view(k))[0])
         return picture
 
     @cached_property
     def number_size(self) -> int:
         """The size of numbers in a picture: larger ones, where all of them fit in a wire."""
-        board, (*_, root) = self.film._board, self.film._board.order
+        board, (*_, root) = self.film.board, self.film.board.order
         named = any(v.op and v.label for v in board.order if v is not root)
         numbers = [shown for life in board.numbers.values() for shown in life.values()]
         return 12 if named or max(extent(shown, 14) for shown in numbers) > 42 else 14
 
-    @cached_property
-    def fit(self) -> tuple[str, float]:
-        """How far apart rows stand, in inches, and how much larger a picture is on its slide."""
-        assert self.width is not None
-        wide, high = self.width - 2 * MARGIN, HEIGHT - 2 * MARGIN - self.height_of_words
-        found = []
-        for apart in ("0.5", "0.3", "0.12"):
-            width, height = size_of(self.bare(self.numbers[-1], NO_COLORS, apart))
-            found.append((min(wide / width, high / height, LARGEST), apart))
-        zoom = max(zoom for zoom, _ in found)
-        return next(apart for z, apart in found if z > 0.98 * zoom), 0.98 * zoom
+    def fit(self, view: int) -> tuple[str, float]:
+        """How far apart rows stand, in inches, and how much larger a view is on its slides."""
+        if view not in self.fits:
+            assert self.width is not None
+            wide, high = self.width - 2 * MARGIN, HEIGHT - 2 * MARGIN - self.height_of_words
+            k, found = [k for k in self.numbers if self.film.view(k) == view][-1], []
+            for apart in ("0.5", "0.3", "0.12"):
+                width, height = size_of(self.bare(k, NO_COLORS, apart).pipe("svg"))
+                found.append((min(wide / width, high / height, LARGEST), apart))
+            zoom = max(zoom for zoom, _ in found)
+            best = next(apart for z, apart in found if z > 0.98 * zoom)
+            self.fits[view] = best, 0.98 * zoom
+        return self.fits[view]
 
     # One file for LaTeX
 
@@ -276,13 +306,22 @@ class Slides:
         ratio = (self.width or HEIGHT) / HEIGHT
         aspect, paper_width, paper_height = PAPERS[min(PAPERS, key=lambda x: abs(x - ratio))]
         scale = paper_height / HEIGHT
-        drawn = [self.bare(k, NO_COLORS) for k in self.numbers]
-        width, height = size_of(drawn[-1])
-        wide, high = paper_width - 57, paper_height - 62 - scale * self.height_of_words
-        lines = overlaid([groups(picture.pipe("svg")) for picture in drawn])
+        wide = paper_width - 2 * scale * MARGIN
+        high = paper_height - 48 - scale * self.height_of_words
+        views: dict[int, list[int]] = {}  # the slides of each
+        for i, k in enumerate(self.numbers, 1):
+            views.setdefault(self.film.view(k), []).append(i)
+        pictures = list[str]()
+        for slides in views.values():
+            drawn = {i: self.bare(self.numbers[i - 1], NO_COLORS).pipe("svg") for i in slides}
+            width, height = size_of(drawn[slides[-1]])
+            larger = 0.98 * min(wide / width, high / height, LARGEST * scale)
+            lines = overlaid({i: groups(svg) for i, svg in drawn.items()})
+            picture = f"\\scalebox{{{larger:.3f}}}{{%\n{environment(lines, self.colors)}}}"
+            pictures.append(rf"\only<{spans(slides)}>{{{picture}}}" if len(views) > 1 else picture)
         words = ""
         for i, k in enumerate(self.numbers, 1) if self.captions else ():
-            said = r"\par ".join(map(worded, self.film.frames[k].few_lines))
+            said = r"\par ".join([worded(" ".join(lines)) for lines in self.paragraphs(k)])
             words += f"\\only<{i}>{{{said}}}%\n"
         defined = [
             rf"\definecolor{{{k}}}{{HTML}}{{{x[1:].upper()}}}" for k, x in self.colors.items()
@@ -296,9 +335,9 @@ class Slides:
             "ASPECT": aspect,
             "COLORS": "\n".join([*defined, background, foreground]),
             "TITLE": worded(printable(self.film.title)),
-            "SCALE": f"{min(wide / width, high / height, LARGEST * scale):.3f}",
-            "PICTURE": environment(lines, self.colors),
+            "PICTURE": "%\n".join(pictures),
             "SIZE": f"{scale * self.size:.1f}bp", "LINE": f"{scale * self.size * 1.2:.1f}bp",
+            "MARGIN": f"{scale * MARGIN:.1f}bp",
             "HEIGHT": f"{scale * self.height_of_words:.0f}bp",
             "WORDS": words.rstrip(),
         }  # fmt: skip
@@ -316,20 +355,23 @@ def recolored(dot: str, colors: Mapping[str, str]) -> str:
     return dot.replace("bgcolor=white", f'bgcolor="{colors.get("background", "white")}"', 1)
 
 
-def size_of(picture: Picture) -> tuple[float, float]:
+def size_of(image: bytes) -> tuple[float, float]:
     """The width and the height of a picture in points."""
-    svg = ElementTree.fromstring(picture.pipe("svg"))
+    svg = ElementTree.fromstring(image)
     width, height = (float(svg.attrib[key].removesuffix("pt")) for key in ("width", "height"))
     return width, height
 
 
-def overlaid(pictures: Sequence[Groups]) -> list[str]:
-    """The lines of all pictures: once what they share, the rest on the overlays that have it."""
-    ground, *others = dict.fromkeys(id for picture in pictures for id in picture)
-    lines = list(pictures[0][ground])
+def overlaid(pictures: Mapping[int, Groups]) -> list[str]:
+    """The lines of all pictures: once what they share, the rest on the overlays that have it.
+
+    The pictures are given by the numbers of their overlays.
+    """
+    ground, *others = dict.fromkeys(id for picture in pictures.values() for id in picture)
+    lines = list(next(iter(pictures.values()))[ground])
     for id in others:
         slides: dict[tuple[str, ...], list[int]] = {}
-        for k, picture in enumerate(pictures, 1):
+        for k, picture in pictures.items():
             slides.setdefault(tuple(picture.get(id, ())), []).append(k)
         for shown, ks in slides.items():
             if len(ks) == len(pictures):
@@ -362,12 +404,13 @@ BEAMER = rf"""\documentclass[aspectratio=@ASPECT@]{{beamer}}
 {PACKAGES}
 \usefonttheme[onlymath]{{serif}}
 \setbeamertemplate{{navigation symbols}}{{}}
+\setbeamersize{{text margin left=@MARGIN@,text margin right=@MARGIN@}}
 @COLORS@
 \begin{{document}}
 \begin{{frame}}[t]{{@TITLE@}}
 \vfill
-{{\centering\scalebox{{@SCALE@}}{{%
-@PICTURE@}}\par}}
+{{\centering
+@PICTURE@\par}}
 \vfill
 \begin{{overlayarea}}{{\textwidth}}{{@HEIGHT@}}
 \fontsize{{@SIZE@}}{{@LINE@}}\selectfont\raggedright

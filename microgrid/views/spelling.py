@@ -15,21 +15,26 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from microgrid.engine.errors import MicrogridError
+from microgrid.views.labels import MARKS, SYMBOLS, parts_of
 from microgrid.views.numerals import is_dash
 
 RAISED = "²³¹⁰ⁱ⁴-⁻ⁿʰ-ʸˡ-ˣᴬ-ᵡ"  # ranges of what Unicode calls superscripts and subscripts
 LOWERED = "₀-₎ₐ-ₜᵢ-ᵪⱼ"
 FRACTIONS = "¼-¾⅐-⅞"
-LETTER = rf"(?![{RAISED}{FRACTIONS}])[\w\u0300-\u036f]"
+LETTER = rf"((?![{RAISED}{FRACTIONS}]|_\{{)[\w{MARKS}])"
+TEX = r"\\[A-Za-z]+(\{([^{}\n]|\{[^{}\n]*\})*\})?(_\w+)?"  # \hat{\theta}_1
+SCRIPT = rf"_\{{[^{{}}\n]+\}}|\^\{{\(\w+\)\}}|⁽[{RAISED}]+⁾"  # of a name: _{12}, ^{(1)}, ⁽¹⁾
+PI = "π"  # stands before what it multiplies, as a number does: 2πx
 TOKENS = re.compile(
-    rf"""(?P<space>[^\S\n]+|\#[^\n]*)
+    rf"""(?P<space>[^\S\n]+|\#[^\n]*|\\[,;:!])
     |(?P<line>[\n;])
-    |(?P<number>[{FRACTIONS}]|(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][-+−]?\d+)?)
-    |(?P<name>(?![{LOWERED}\d]){LETTER}({LETTER})*)
+    |(?P<number>\d*[{FRACTIONS}]|(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][-+−]?\d+)?)
+    |(?P<name>{PI}(?=(?![{LOWERED}\d_]){LETTER})|({TEX}|(?![{LOWERED}\d]){LETTER}+)({SCRIPT})*)
     |(?P<raised>[{RAISED}]+)
     |(?P<mark>\*\*|//|[<>=!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
+ABOVE = "ˆ"  # a letter that stands in an identifier for what is above a name: Wˆ1 is W^{(1)}
 SIGNS = dict.fromkeys("·⋅∙•×∗✕", "*") | dict.fromkeys("÷∕⁄", "/")
 SIGNS |= {"^": "**", "≤": "<=", "≥": ">=", "≠": "!="}
 EXPONENT = re.compile(r"([-+]?)(\d+|[^\W\d]\w*)")
@@ -37,9 +42,12 @@ CLOSES = {")": "(", "]": "[", "|": "|"}
 PRODUCT = "a product needs its *, like x*y, and a function its brackets, like sin(x)"
 CHOICE = "choose with where(condition, a, b), such as where(x > 0, x, 0)"
 POINT = "a decimal number has a point, like 1.5"
+NESTED = 100  # Python's parser takes twice as much; in a browser, where the stack is short, less
+TOO_DEEP = "nested too deeply: give the parts names"
 LINE = "a line is name = expression, such as f = a*b, and == compares"
 WORDS = dict.fromkeys(["and", "or", "not", "if", "else"], f"{{}} is not arithmetic; {CHOICE}")
 WORDS |= dict.fromkeys(["True", "False", "None"], "{} is not a real number")
+NO_LETTER = r"no name: one in LaTeX is a letter, such as \theta_1, \hat{y} or W^{(1)}"
 OTHER_SIGNS = {
     "'": "a text is not arithmetic", '"': "a text is not arithmetic",
     "√": "the square root of x is sqrt(x)", "∞": "infinity is written inf",
@@ -61,6 +69,13 @@ class ExpressionError(MicrogridError, ValueError):
 
     line: int | None = None
     column: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """The message alone, without the place."""
+        return self._reason or str(self)
+
+    _reason = ""
 
 
 @dataclass(frozen=True)
@@ -119,25 +134,40 @@ def at(text: str, place: int, message: str) -> ExpressionError:
     where = f" (line {line + 1})" if "\n" in text.strip() else ""
     excerpt = f"\n  {shown[start : start + 60]}\n  {' ' * (column - start)}^" if shown else ""
     error = ExpressionError(f"{message}{where}{excerpt}")
-    error.line, error.column = line + 1, column + 1
+    error.line, error.column, error._reason = line + 1, column + 1, message
     return error
 
 
 def name_in(text: str) -> str:
-    """The name that a text is, as Python and labels have it; "" if it is none.
+    r"""The name that a text is, as Python has it; "" if it is none.
 
-    >>> name_in(" x₁₂"), name_in("w_{12}"), name_in("µ"), name_in("2x")
-    ('x_12', 'w_12', 'μ', '')
+    A name in LaTeX is that of its letters: \theta_1 is θ_1, but theta_1 is a name of its own.
+
+    >>> name_in(" x₁₂"), name_in("w_{12}"), name_in("µ"), name_in(r"\theta_1"), name_in("2x")
+    ('x_12', 'w_12', 'μ', 'θ_1', '')
     """
-    text = re.sub("[{}]", "", text.strip())
-    found = TOKENS.fullmatch(text)
+    found = TOKENS.fullmatch(text := text.strip())
     return identifier(text) if found and found.lastgroup == "name" else ""
 
 
 def identifier(text: str) -> str:
+    """The name that a piece is, as Python has it; "" for what is no letter with its scripts."""
     lowered = re.sub(rf"[{LOWERED}]+", lambda found: f"_{found[0]}", text)
+    if re.search(r"[\\{⁽]", text):
+        above = re.sub("⁽(.+)⁾", r"^{(\1)}", re.sub(r"_(\w+)", r"_{\1}", lowered))
+        part, *more = parts_of(above)
+        if more or part.bold or not re.fullmatch(r"\(\w+\)|", part.above):
+            return ""
+        lowered = part.text + f"_{part.below}" * bool(part.below)
+        lowered += ABOVE * bool(part.above) + part.above.strip("()")
     name = unicodedata.normalize("NFKC", lowered)  # as Python reads it
     return name if name.isidentifier() else ""
+
+
+def label_of(name: str) -> str:
+    """The label of a name: that is its letters, with a superscript where it has one."""
+    below, sign, above = name.partition(ABOVE)
+    return re.sub(r"_(\w+)$", r"_{\1}", below) + f"^{{({above})}}" if sign else name
 
 
 def tokens(text: str) -> list[Token]:
@@ -150,16 +180,17 @@ def tokens(text: str) -> list[Token]:
     for match in TOKENS.finditer(text):
         kind, piece = str(match.lastgroup), match[0]
         if kind == "name" and not (piece := identifier(match[0])):
-            kind, piece = "mark", match[0]
-        elif kind == "raised":
+            kind, piece = "mark", SYMBOLS.get(match[0][1:], match[0])  # \\cdot is a sign
+            kind = kind if piece else "space"
+        if kind == "raised":
             piece = unicodedata.normalize("NFKC", piece).replace("−", "-")
         elif kind == "mark" and len(piece) == 1:
             wide = unicodedata.normalize("NFKC", piece) if "！" <= piece <= "～" else piece
             piece = "-" if is_dash(wide) else SIGNS.get(wide, wide)
         elif kind == "number":
             piece = "".join([str(unicodedata.decimal(c, c)) for c in piece]).replace("−", "-")
-            if unicodedata.category(piece[0]) == "No":
-                piece = str(unicodedata.numeric(piece))
+            if unicodedata.category(piece[-1]) == "No":
+                piece = str(int(piece[:-1] or 0) + unicodedata.numeric(piece[-1]))
         if kind != "space" and unicodedata.category(piece[0]) != "Cf":  # marks without a width
             found.append(Token(kind, piece, *match.span()))
     return found
@@ -174,12 +205,15 @@ def lines(text: str, language: Language) -> list[Line]:
 
 
 class Bracket(NamedTuple):
-    """An open bracket or bar; whether it calls a function, the sign before it, where all begins."""
+    """An open bracket or bar; whether it calls a function, the sign before it, where all begins,
+    and how deep this is nested.
+    """
 
     token: Token
     calls: bool
     before: str
     begin: int
+    depth: int
 
 
 NOTHING = Token("", "", 0, 0)
@@ -205,6 +239,7 @@ class Speller:
         self.before, self.begin = "", 0  # the sign before the operand, and the place of its begin
         self.last = NOTHING
         self.complete = self.attribute = False  # an operand is; a dot stands before
+        self.depth = 0  # open brackets, and signs that wait for what stands behind them
 
     def lines(self) -> list[Line]:
         done, new_line = list[Line](), False
@@ -281,21 +316,28 @@ class Speller:
                 raise self.error(token, f"a comma stands only inside of brackets; {POINT}")
             self.complete, self.before = False, "" if sign == "," else sign
             self.put(token)
+            if sign == "**":
+                self.nest(token)
+            else:
+                self.unnest()
         elif sign in ("+", "-"):
             self.put(token)
+            self.nest(token)
         else:
             raise self.missing(token)
 
     def operand(self, token: Token) -> None:
         """A number, a name, or what opens one; behind a complete operand it multiplies."""
         calls = token.text == "(" and self.complete and self.last.kind == "name"
+        calls = calls and self.last.text != PI
         if self.complete and not calls:
             self.multiply(token)
         if not (calls or self.attribute):
             self.begin = token.place
         if token.kind == "mark":
             self.put(token, "abs (" if token.text == "|" else token.text)
-            self.open.append(Bracket(token, calls, self.before, self.begin))
+            self.open.append(Bracket(token, calls, self.before, self.begin, self.depth))
+            self.nest(token)
             self.complete, self.before = False, ""
         else:
             self.put(token, self.number(token) if token.kind == "number" else token.text)
@@ -306,7 +348,7 @@ class Speller:
         last, said = self.last, self.language.product
         if last.kind == "name" and last.text in self.language.functions:
             said = f"a function needs its brackets, like {last.text}(x)"
-        factor = last.kind in ("number", "raised") or last.text == ")"
+        factor = last.kind in ("number", "raised") or last.text in (")", PI)
         bar = token.text == "|" and last.kind != "number"
         if said or not factor or token.kind == "number" or bar:
             raise self.error(token, said or PRODUCT)
@@ -319,6 +361,7 @@ class Speller:
             raise self.error(token, PRODUCT)  # a number to base 16 would be another one
         self.line.pieces.append(("*", token.place))
         self.before = "*"
+        self.unnest()
 
     def number(self, token: Token) -> str:
         value = float(token.text)
@@ -336,6 +379,7 @@ class Speller:
         if found is None:
             raise self.error(token, f"write ^({token.text}) for what is raised here")
         self.put(token, "**")
+        self.nest(token)
         exponent = [x.lstrip("0") or "0" if x.isdecimal() else x for x in found.groups() if x]
         self.line.pieces += [(piece, token.place) for piece in exponent]
 
@@ -351,6 +395,17 @@ class Speller:
         self.open.pop()
         self.put(token, ")" if token.text == "|" else token.text)
         self.complete, self.before, self.begin = True, top.before, top.begin
+        self.depth = top.depth
+
+    def nest(self, token: Token) -> None:
+        """One level deeper; ExpressionError before it is too deep for Python's parser."""
+        self.depth += 1
+        if self.depth > NESTED:
+            raise self.error(token, TOO_DEEP)
+
+    def unnest(self) -> None:
+        """Behind a sign that stands between two operands."""
+        self.depth = self.open[-1].depth + 1 if self.open else 0
 
     def put(self, token: Token, python: str = "") -> None:
         self.line.pieces += [(piece, token.place) for piece in (python or token.text).split()]
@@ -373,6 +428,8 @@ class Speller:
         """What to write in the place of a sign that is none of arithmetic."""
         if token.text == "." and follows.text in self.language.functions:
             return f"not arithmetic; write {follows.text}(…), without a dot before it"
+        if token.text[0] == "\\" and len(token.text) > 1:
+            return f"{token.text} is {NO_LETTER}"
         said = OTHER_SIGNS.get(token.text) if self.language.lines else ""
         return said or f"{token.text!r} is {self.not_allowed}"
 

@@ -1,14 +1,12 @@
 """A pass frame by frame, backward or forward: an HTML page, slides, an animation without a script.
 
-There is one layout. What changes from frame to frame is which of its numbers are seen, which are
-new (bold), and which gate and wires are marked: the page, the slides and the animation read that
-from the same storyboard.
+What changes from frame to frame is which numbers are seen, which are new (bold), and which gate and
+wires are marked: the page, the slides and the animation read that from the same storyboard.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import html
 import json
 import os
@@ -18,31 +16,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from microgrid.engine.hints import Hinted
 from microgrid.engine.renamed import renamed
 from microgrid.engine.settings import whole
-from microgrid.engine.value import Value, topological
-from microgrid.views.blocks import by_home
-from microgrid.views.dot_labels import Text, colored, extent
-from microgrid.views.drawing import Numbers, draw_gates
+from microgrid.engine.value import Value
 from microgrid.views.files import save_by_suffix
+from microgrid.views.film import Film
 from microgrid.views.image import coded, themed
 from microgrid.views.modes import Seeds, is_forward
 from microgrid.views.picture import Layout, Picture
 from microgrid.views.slides import NO_COLORS, Slides, save_frames
-from microgrid.views.storyboard import BackwardStory, ForwardStory, Lifetime, Storyboard
+from microgrid.views.storyboard import BackwardStory, ForwardStory, QuietStory, Storyboard
 from microgrid.views.sums import sums
-from microgrid.views.svg import LIT, animated, with_all_numbers
+from microgrid.views.svg import animated
 from microgrid.views.theme import FONT, GROUND, theme
-from microgrid.views.wording import BLUE, GREEN, INK, RED, printable
+from microgrid.views.wording import MOST_DECIMALS, printable
 from microgrid.views.written import whole_page
 
 STYLE = (
     f"{GROUND}main{{max-width:1680px;margin:0 auto}}h1{{font:bold 20px {FONT};margin:12px 12px 0}}"
 )
-BACKWARD = {RED: {"arrowhead": "inv"}}  # the arrows of gradients
-FLOWS = {INK: "", RED: "back", BLUE: "ahead"}  # the classes of a picture whose wires are marked
 
 
 @renamed(digits="decimals", engine="layout")
@@ -71,7 +66,8 @@ def steps(
     1/x computes 1 / 3.00 = 0.33
     its tangent: (1/x)′ = −1/x² = −1/3.00² = −0.11; local −0.11 × tangent 1.00 of x = share −0.11
     """
-    forward, digits = is_forward(mode, seeds), whole("decimals", decimals, 0)
+    forward = is_forward(mode, seeds)
+    digits = whole("decimals", decimals, 0, most=MOST_DECIMALS)
     board = ForwardStory(root, digits, seeds) if forward else BackwardStory(root, digits)
     return Steps(root, board, layout, prefix)
 
@@ -80,7 +76,7 @@ class Steps(Hinted):
     """The frames of one pass, and the ways to look at them.
 
     `frames` has the words of each, `picture(k)` draws frame k with its words beneath, `table()` has
-    all rows as HTML, `layout` is the picture of the last frame.
+    all rows as HTML, `layout` is the picture of the last frame, laid out when it is first shown.
 
     >>> from microgrid import steps
     >>> x = Value(3.0, "x")
@@ -94,31 +90,17 @@ class Steps(Hinted):
     def __init__(
         self, root: Value, board: Storyboard, layout: Layout | None, prefix: str | None
     ) -> None:
-        self._board = board
-        self.frames, self._spans, self.title = board.frames, board.lifetimes, board.title
-        if prefix is None:
-            told = repr([(f.lines, f.marks) for f in self.frames])
-            prefix = f"s{hashlib.sha256(told.encode()).hexdigest()[:8]}-"
-        self.prefix, self._program = prefix, layout
-        self._order = topological(copy.deepcopy(root))  # as it is now
-        self._homes = by_home(self._order)
-        self.layout = self._drawn(len(self.frames) - 1)
-        self._sums = sums(board, prefix)
+        self._film = film = Film(root, board, layout, prefix)
+        self.frames, self.title, self.prefix = film.frames, film.title, film.prefix
+        self._sums = [] if isinstance(board, QuietStory) else sums(board, film.prefix)
 
     def __repr__(self) -> str:
         return f"<Steps: {len(self.frames)} frames; a notebook shows them, else save(path)>"
 
-    def _drawn(self, k: int) -> Picture:
-        """The picture of frame k; its layout is that of every other frame."""
-        picture, frame = Picture(self._program, self.prefix), self.frames[k]
-        # A penwidth would make the picture a point higher, setlinewidth does not.
-        lit = {"style": "rounded,filled,setlinewidth(3)", "fillcolor": LIT}
-        thick = {"penwidth": "2.6", "color": frame.ink, **BACKWARD.get(frame.ink, {})}
-        picture.looks = {mark: thick if i else lit for i, mark in enumerate(frame.marks)}
-        numbers = SeenNumbers(self._order, self._board, k)
-        draw_gates(picture, self._order, numbers, homes=self._homes)
-        self._places = numbers.places
-        return picture
+    @cached_property
+    def layout(self) -> Picture:
+        """The picture of the last frame."""
+        return self._film.picture(len(self.frames) - 1)
 
     # The page
 
@@ -144,10 +126,11 @@ class Steps(Hinted):
             "style": theme("microgrid-steps") + part("player.css"),
             "script": part("player.js"),
             "image": coded(themed(copy.deepcopy(self._canvas))),
-            "alt": escape(f"{self.title}: all values and {self._board.word}s"),
-            "mode": self._board.mode,
+            "alt": escape(f"{self.title}: all values and {self._film.board.word}s"),
+            "mode": self._film.board.mode,
             "table": self.table(),
-            "data": json.dumps(self.data(), separators=(",", ":")).replace("<", r"\u003c"),
+            "data": in_script(self.data()),
+            "folded": in_script(self.folded()),
         }
         return re.sub("@@([a-z]+)@@", lambda match: fields[match[1]], part("stepper.html"))
 
@@ -158,31 +141,14 @@ class Steps(Hinted):
         that has it, the first that has it no more, and its text; and of each wire the sum that adds
         up there, and its paths.
         """
-        return {
-            "prefix": self.prefix,
-            "title": self.title,
-            "mode": self._board.mode,
-            "frames": [
-                {"phase": f.phase, "flow": FLOWS[f.ink], "lines": [*map(printable, f.lines)],
-                 "marks": [self.prefix + mark for mark in f.marks]}
-                for f in self.frames
-            ],
-            "spans": [(id, life.first, life.end, life.shown) for id, life in self._placed()],
-            "wires": self._sums,
-            "homes": self._blocks(),
-        }  # fmt: skip
+        return {**self._film.data(), "wires": self._sums}
 
-    def _blocks(self) -> list[dict[str, Any]]:
-        """The boxes that fold: their ids, names and gates."""
-        gates: dict[str, list[str]] = {}
-        for i, v in enumerate(self._order):
-            if v in self._homes:
-                gates.setdefault(self._homes[v], []).extend([f"{self.prefix}g{i}"] * bool(v.op))
-        names = dict.fromkeys(self._homes.values())
-        return [
-            {"id": f"{self.prefix}home{i}", "name": printable(home), "gates": gates[home]}
-            for i, home in enumerate(names)
-        ]
+    def folded(self) -> list[str]:
+        """The pictures that the player shows where that of `svg` is too large: with all blocks
+        closed, then with one open, for each block in turn. Empty where there are no blocks.
+        """
+        views = range(1, len(self._film.views))
+        return [ElementTree.tostring(self._film.svg(view), "unicode") for view in views]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> Any:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
@@ -190,27 +156,38 @@ class Steps(Hinted):
     def table(self) -> str:
         """The rows as an HTML table."""
         body = ""
-        for line in self._board.cells():
+        for line in self._film.board.cells():
             body += f"<tr>{''.join([f'<td>{escape(cell)}</td>' for cell in line])}</tr>\n"
-        top = "".join([f'<th scope="col">{name}</th>' for name in self._board.head])
+        top = "".join([f'<th scope="col">{name}</th>' for name in self._film.board.head])
         return f"<table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table>"
 
     @cached_property
-    def _canvas(self) -> ElementTree.Element:
-        """The layout with every number of every frame in it; those of the last are visible."""
-        image = self.layout.pipe("svg")
-        return with_all_numbers(image, self.prefix, self._spans, self.frames)
+    def _canvas(self) -> Element:
+        """The picture of all frames."""
+        return self._film.svg()
 
-    def _placed(self) -> list[tuple[str, Lifetime]]:
-        """The numbers that have a place in the picture, with their ids; some shares have none."""
-        found = [life for life in self._spans if (life.place, life.color) in self._places]
-        return [(self.prefix + life.id, life) for life in found]
+    def svg(self) -> str:
+        """The picture that the player shows, with the numbers of all frames; laid out once."""
+        return ElementTree.tostring(self._canvas, encoding="unicode")
+
+    @cached_property
+    def key(self) -> str:
+        """What the picture depends on, beside the words of its numbers.
+
+        Of two films with the same prefix and key, `svg` and `folded` of one do for the other: their
+        `data` has the numbers, for which there is room.
+
+        >>> films = [steps(1 / Value(x, "x"), prefix="f-") for x in (3.0, 1.25, 1e-7)]
+        >>> films[0].key == films[1].key, films[0].key == films[2].key
+        (True, False)
+        """
+        return self._film.key
 
     # Without a script
 
     def animated_svg(self) -> str:
         """An SVG that plays the frames over and over; it stands still for who wants no motion."""
-        return animated(self._canvas, self.prefix, self.frames, self._placed())
+        return animated(self._canvas, self.prefix, self.frames, self._film.placed())
 
     def save_animation(self, path: str | os.PathLike[str]) -> Path:
         """Write `animated_svg()`, for a README; the path. LayoutError for another suffix."""
@@ -236,8 +213,9 @@ class Steps(Hinted):
         Each slide is as large as its picture, or, with an `aspect` such as "16:9", 540 points high;
         then the circuit is as large as the slide allows. `font_size` is that of the words beneath,
         in points; `captions=False` leaves them out. `colors` are "dark", or others by what they
-        mean, such as {"value": "#0072b2", "gradient": "#d55e00"}. ParameterError for what is none
-        of these, LayoutError for a PDF without matplotlib.
+        mean, such as {"value": "#0072b2", "gradient": "#d55e00"}. Of a network of more than 12
+        gates a slide shows the block in turn, and the others as boxes. ParameterError for what is
+        none of these, LayoutError for a PDF without matplotlib.
 
         >>> from tempfile import mkdtemp
         >>> x = Value(3.0, "x")
@@ -246,48 +224,13 @@ class Steps(Hinted):
         ['frame-01.svg', 'frame-01.png', 'frame-02.svg']
         """
         return save_frames(
-            self, folder, dpi, frames=frames, kinds=kinds, aspect=aspect, font_size=font_size,
+            self._film, folder, dpi, frames=frames, kinds=kinds, aspect=aspect, font_size=font_size,
             captions=captions, colors=colors,
         )  # fmt: skip
 
     def picture(self, k: int) -> Picture:
         """Frame k as a picture with its words beneath."""
-        return Slides(self, range(len(self.frames))).picture(k)
-
-
-class SeenNumbers(Numbers):
-    """The numbers that are seen in one frame, with room for the widest of all frames."""
-
-    def __init__(self, order: list[Value], board: Storyboard, frame: int) -> None:
-        super().__init__(order, board.digits)
-        self.board, self.frame = board, frame
-        self.index = {v: i for i, v in enumerate(order)}
-        self.places: set[tuple[str, str]] = set()  # those that were asked for
-
-    def value(self, v: Value) -> Text:
-        return self.seen(f"n{self.index[v]}", GREEN)
-
-    def gradient(self, v: Value) -> Text:
-        return self.seen(f"n{self.index[v]}", self.board.color)
-
-    def at_branch(self, v: Value, k: int) -> Text | None:
-        place = f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
-        known = (place, self.board.color) in self.board.numbers
-        return self.seen(place, self.board.color) if known and self.written(v, k) else None
-
-    def written(self, v: Value, k: int) -> bool:
-        """Shares are written where they add up: gradients at forks, tangents behind gates."""
-        return self.board.color != RED or self.uses[v.parents[k]] > 1
-
-    def seen(self, place: str, color: str) -> Text:
-        """The number of a place in this frame, bold where it is new."""
-        self.places.add((place, color))
-        numbers, last = self.board.numbers[place, color], len(self.board.frames) - 1
-        since = max((first for first in numbers if first <= self.frame), default=None)
-        shown = "" if since is None else numbers[since]
-        new = since == self.frame and 0 < self.frame < last
-        words = colored(color, f"<b>{shown}</b>" if new else shown)
-        return Text(words, max(numbers.values(), key=extent))
+        return Slides(self._film, range(len(self.frames))).picture(k)
 
 
 def part(name: str) -> str:
@@ -297,3 +240,8 @@ def part(name: str) -> str:
 
 def escape(words: str) -> str:
     return html.escape(printable(words))
+
+
+def in_script(data: Any) -> str:
+    """Data as JavaScript, with no tag in it."""
+    return json.dumps(data, separators=(",", ":")).replace("<", r"\u003c")

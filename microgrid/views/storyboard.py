@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from microgrid.engine.numeric import like
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, Value, edges, seed, topological
-from microgrid.views.digits import balanced
-from microgrid.views.explanation import ForwardRow, Row, explain, rules_of
+from microgrid.views.digits import Shown, balanced
+from microgrid.views.explanation import explain
 from microgrid.views.modes import Seeds, seeded
 from microgrid.views.notation import NUMBERS, called, caption, write
+from microgrid.views.picture import wire_id
+from microgrid.views.rows import ForwardRow, Pass, Row
 from microgrid.views.rule import LocalRule
 from microgrid.views.wording import BLUE, GREEN, INK, RED, decimals, listed, lowered, signed
 
@@ -28,8 +30,13 @@ class Frame(NamedTuple):
     phase: str  # start, forward, seed, backward, done
     lines: tuple[str, ...]
     rows: tuple[Any, ...] = ()
-    marks: tuple[str, ...] = ()  # ids: the gate in turn, then the wires it reads or sends along
+    marks: tuple[str, ...] = ()  # ids: the gate in turn, then all pieces of its operands' wires
     ink: str = INK  # of the marked wires: red where gradients flow, blue where tangents do
+
+    @property
+    def branches(self) -> list[str]:
+        """Of the marked pieces of wires the last ones, which end in the gate in turn."""
+        return [mark for mark in self.marks if "_" in mark]
 
     @property
     def text(self) -> str:
@@ -67,6 +74,7 @@ class Storyboard:
     color: str  # and its colour
     head: tuple[str, ...]  # of the table of all rows
     rows: Sequence[Any]  # of `explain`
+    ruled: Sequence[tuple[Any, Any]]  # each with its rule
 
     def __init__(self, root: Value, digits: int) -> None:
         self.root, self.digits, self.order = root, digits, topological(root)
@@ -78,11 +86,13 @@ class Storyboard:
         self.numbers: dict[tuple[str, str], dict[int, str]] = {}  # (place, colour): since when
         self.totals: dict[Value, Any] = {}  # gradients or tangents so far
         self.received: Counter[Value] = Counter()
+        self.sentences: dict[int, str] = {}  # by the ids of rows
 
     def tell(self, rows: Sequence[Any]) -> None:
         """The rows of the pass, each with its rule."""
-        self.rows = rows
-        self.ruled = [*zip(rows, rules_of(rows), strict=True)]
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [*zip(rows, self.told.rules(), strict=True)]
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
@@ -91,6 +101,12 @@ class Storyboard:
     def sentence(self, row: Any, rule: LocalRule) -> str:
         """One += in words."""
         raise NotImplementedError
+
+    def said(self, row: Any, rule: LocalRule) -> str:
+        """The sentence of a row, which is made once."""
+        if id(row) not in self.sentences:
+            self.sentences[id(row)] = self.sentence(row, rule)
+        return self.sentences[id(row)]
 
     @property
     def lifetimes(self) -> list[Lifetime]:
@@ -105,7 +121,15 @@ class Storyboard:
         self.numbers.setdefault((place, color), {})[len(self.frames)] = self.spoken(x)
 
     def spoken(self, x: Any) -> str:
-        return signed(decimals(x, self.digits))
+        return signed(decimals(self.kind(x), self.digits))
+
+    def balanced(self, compute: Callable[..., Any], numbers: Iterable[Any], result: Any) -> Shown:
+        """An equation in the numbers of this film."""
+        return balanced(compute, [*map(self.kind, numbers)], self.kind(result), self.digits)
+
+    def four(self) -> list[tuple[str, ...]]:
+        """The numbers of each row, right as they stand in a table."""
+        return [tuple(map(signed, row)) for row in self.told.numbers(self.digits, decimals)]
 
     def words(self, v: Value) -> str:
         """The name of a node, or the gate that it comes out of and its value."""
@@ -133,7 +157,7 @@ class Storyboard:
             known = dict(zip(wires, xs))
             return forward(*[known.get(p, p.data) for p in v.parents])
 
-        shown = balanced(compute, [p.data for p in wires], v.data, self.digits)
+        shown = self.balanced(compute, [p.data for p in wires], v.data)
         name = f"{lowered(v.label)} = " if v.label else ""
         text = write(v, NUMBERS, dict(zip(wires, shown.numbers)))
         return f"{name}{text} {shown.sign} {shown.result}"
@@ -144,16 +168,14 @@ class Storyboard:
         before, self.totals[v] = self.totals.get(v), row.total
         if before is None:
             return f", the first of {among} shares" * (among > 1)
-        (so_far, share), sign, total = balanced(
-            operator.add, (before, row.share), row.total, self.digits
-        )
+        (so_far, share), sign, total = self.balanced(operator.add, (before, row.share), row.total)
         more = f"({share})" if share.startswith("−") else share
         end = "in all" if self.received[v] == among else "so far"
         return f"; {so_far} + {more} {sign} {total} {end}"
 
     def product(self, row: Any, rule: LocalRule, of: str) -> str:
         """The rule of the local gradient, and the product that is the share of a row."""
-        (local, other), sign, share = balanced(operator.mul, row[3:5], row.share, self.digits)
+        (local, other), sign, share = self.balanced(operator.mul, row[3:5], row.share)
         product = f"local {local} × {of.format(other)} {sign} share {share}"
         return f"{rule.text(self.digits)}; {product}"
 
@@ -168,7 +190,15 @@ class Storyboard:
         return [(v.parents[k], self.wire(v, k)) for k in kept if v.parents[k] in self.index]
 
     def wire(self, v: Value, k: int) -> str:
-        return f"e{self.index[v.parents[k]]}_{self.index[v]}_{k}"
+        return wire_id(self.index[v.parents[k]], self.index[v], k)
+
+    def marks(self, v: Value, wires: Iterable[tuple[Value, str]]) -> tuple[str, ...]:
+        """Gate v and the wires of some operands, whole: from the gate back to where each begins."""
+        ids = [f"g{self.index[v]}"]
+        for p, branch in wires:
+            i = self.index[p]
+            ids += [branch, f"n{i}", *[f"e{i}"] * bool(p.op or p.label)]
+        return tuple(dict.fromkeys(ids))
 
 
 class BackwardStory(Storyboard):
@@ -189,16 +219,15 @@ class BackwardStory(Storyboard):
 
     def cells(self) -> list[tuple[str, ...]]:
         return [
-            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(),
-             *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
-        ]  # fmt: skip
+            (caption(r.child_node), r.role, self.words(r.parent_node), rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
+        ]
 
     def forward(self) -> None:
-        for v, i in self.index.items():
+        for v in self.index:
             if v.op is not None:
-                marks = f"g{i}", *[wire for _, wire in self.wires(v)]
-                self.frames.append(Frame("forward", (self.compute(v),), marks=marks))
+                frame = Frame("forward", (self.compute(v),), marks=self.marks(v, self.wires(v)))
+                self.frames.append(frame)
 
     def backward(self) -> None:
         name, one = self.name or "the result", self.spoken(self.totals[self.root])
@@ -207,14 +236,15 @@ class BackwardStory(Storyboard):
         self.frames.append(Frame("seed", (line,)))
         expected = Counter(row.parent_node for row in self.rows)
         for child, group in groupby(self.ruled, lambda pair: pair[0].child_node):
-            ruled, lines, branches = [*group], [], [wire for _, wire in self.paths(child)]
-            for (row, rule), branch in zip(ruled, branches, strict=True):
+            ruled, lines, paths = [*group], [], self.paths(child)
+            for (row, rule), (_, branch) in zip(ruled, paths, strict=True):
                 v = row.parent_node
-                lines.append(self.sentence(row, rule) + self.add(v, row, expected[v]))
+                lines.append(self.said(row, rule) + self.add(v, row, expected[v]))
                 self.add_number(f"n{self.index[v]}", RED, row.total)
                 self.add_number(branch, RED, row.share)
-            marks, rows = (f"g{self.index[child]}", *branches), tuple([row for row, _ in ruled])
-            self.frames.append(Frame("backward", tuple(lines), rows, marks, RED))
+            rows = tuple([row for row, _ in ruled])
+            frame = Frame("backward", tuple(lines), rows, self.marks(child, paths), RED)
+            self.frames.append(frame)
 
     def sentence(self, row: Row, rule: LocalRule) -> str:
         """One += in words."""
@@ -232,6 +262,37 @@ class BackwardStory(Storyboard):
         ends = [(lowered(v.label), self.totals.get(v, like(v, 0))) for v in self.leaves]
         found = [f"{before}{name} = {self.spoken(x)}" for name, x in ends]
         self.frames.append(Frame("done", (f"Every gradient is there{listed(found, ': ')}",)))
+
+
+class QuietStory(BackwardStory):
+    """A backward pass that is told in one frame alone: all its numbers, while they move."""
+
+    def __init__(self, root: Value, digits: int, frame: int) -> None:
+        self.frame = frame
+        super().__init__(root, digits)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the next frame has words."""
+        return len(self.frames) == self.frame
+
+    def tell(self, rows: Sequence[Row]) -> None:
+        self.rows, self.told = rows, Pass(rows)
+        self.kind = self.told.kind
+        self.ruled = [(row, None) for row in rows]
+
+    def formula(self, v: Value) -> str:
+        return super().formula(v) if self.speaks else ""
+
+    def sentence(self, row: Row, rule: Any) -> str:
+        return super().sentence(row, self.told.rule(row)) if self.speaks else ""
+
+    def add(self, v: Value, row: Row, among: int) -> str:
+        if self.speaks:
+            return super().add(v, row, among)
+        self.received[v] += 1
+        self.totals[v] = row.total
+        return ""
 
 
 class ForwardStory(Storyboard):
@@ -257,8 +318,8 @@ class ForwardStory(Storyboard):
     def cells(self) -> list[tuple[str, ...]]:
         return [
             (caption(r.child_node), self.formula(r.child_node), self.words(r.parent_node),
-             rule.symbols(), *map(self.spoken, r[3:7]))
-            for r, rule in self.ruled
+             rule.symbols(), *four)
+            for (r, rule), four in zip(self.ruled, self.four())
         ]  # fmt: skip
 
     def begin(self) -> None:
@@ -277,16 +338,16 @@ class ForwardStory(Storyboard):
             if v.op is None:
                 continue
             rows = tuple([row for row, _ in ruled.get(v, ())])
-            moving = [wire for p, wire in self.paths(v) if p in self.totals] if rows else []
+            moving = [(p, wire) for p, wire in self.paths(v) if p in self.totals and rows]
             lines = [self.compute(v)]
-            for (row, rule), wire in zip(ruled.get(v, ()), moving, strict=True):
-                lines.append(self.sentence(row, rule) + self.add(v, row, len(rows)))
+            for (row, rule), (_, wire) in zip(ruled.get(v, ()), moving, strict=True):
+                lines.append(self.said(row, rule) + self.add(v, row, len(rows)))
                 if len(rows) > 1:
                     self.add_number(wire, BLUE, row.share)
             if not rows:
                 lines.append(f"its tangent is {self.spoken(self.tangent(v))}: no operand moves")
             self.add_number(f"n{i}", BLUE, self.tangent(v))
-            marks = f"g{i}", *(moving or [wire for _, wire in self.wires(v)])
+            marks = self.marks(v, moving or self.wires(v))
             self.frames.append(Frame("forward", tuple(lines), rows, marks, BLUE if rows else INK))
 
     def sentence(self, row: ForwardRow, rule: LocalRule) -> str:

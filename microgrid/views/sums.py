@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from microgrid.engine.value import Value
-from microgrid.views.digits import balanced
-from microgrid.views.explanation import Path, Row, explain
+from microgrid.views.explanation import Path, Ways, first_paths, ways_of
 from microgrid.views.notation import called, caption
+from microgrid.views.rows import Row
 from microgrid.views.storyboard import Storyboard
 from microgrid.views.tables import shortened
 from microgrid.views.wording import lowered, plural, printable
@@ -23,13 +24,15 @@ def sums(board: Storyboard, prefix: str) -> list[dict[str, Any]]:
         receiver = row.parent_node if isinstance(row, Row) else row.child_node
         received.setdefault(receiver, []).append((row, rule))
     few = sum(v.op is not None for v in board.index) <= PATHS_UP_TO
+    ways = ways_of(board.order) if few and board.mode == "backward" else {}
+    steps = {v: caption(v) for v in board.order if v.op}
     found = list[dict[str, Any]]()
     for v, i in board.index.items():
-        count, ways = paths(v, board) if few and board.mode == "backward" else ("", [])
+        count, found_paths = paths(v, board, ways, steps) if ways else ("", [])
         found.append({
             "id": f"{prefix}n{i}", "name": printable(name(v, board)),
             "lines": [printable(line) for line in shares(v, received.get(v, []), board)],
-            "paths": printable(count), "ways": ways,
+            "paths": printable(count), "ways": found_paths,
         })  # fmt: skip
     return found
 
@@ -44,27 +47,30 @@ def shares(v: Value, ruled: list[Any], board: Storyboard) -> list[str]:
     total = board.totals.get(v, 0)
     if not ruled:
         return [f"Its {board.word} is {board.spoken(total)}: nothing is added to it"]
-    shown = balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total, board.digits)
+    shown = board.balanced(lambda *xs: sum(xs), [row.share for row, _ in ruled], total)
     terms = " + ".join(shown.numbers).replace("+ −", "− ")
     sum_ = f"{terms} {shown.sign} {shown.result}" if len(ruled) > 1 else shown.result
-    return [*[board.sentence(row, rule) for row, rule in ruled], f"Its {board.word}: {sum_}"]
+    return [*[board.said(row, rule) for row, rule in ruled], f"Its {board.word}: {sum_}"]
 
 
-def paths(v: Value, board: Storyboard) -> tuple[str, list[dict[str, Any]]]:
-    """How many paths lead from v to the result, and the first of them."""
-    found = explain(board.root, of=v, max_paths=MOST_PATHS)
-    if v is board.root or not found.count:
+def paths(
+    v: Value, board: Storyboard, ways: Ways, steps: Mapping[Value, str]
+) -> tuple[str, list[dict[str, Any]]]:
+    """How many paths lead from v to the result, and the first of them; `steps` name the gates."""
+    count, found = first_paths(v, board.order, ways, MOST_PATHS)
+    if v is board.root or not count:
         return "", []
-    more = f", the first {MOST_PATHS} of them" * (found.count > MOST_PATHS)
-    count = f"{plural(found.count, 'path')} to {board.name or 'the result'}{more}"
-    return f"{count}:", [way(path, board) for path in found.paths]
+    more = f", the first {MOST_PATHS} of them" * (count > MOST_PATHS)
+    told = f"{plural(count, 'path')} to {board.name or 'the result'}{more}:"
+    return told, [way(path, board, steps) for path in found]
 
 
-def way(path: Path, board: Storyboard) -> dict[str, Any]:
+def way(path: Path, board: Storyboard, steps: Mapping[Value, str]) -> dict[str, Any]:
     """A path in words, and its gates and wires: their ids without the prefix."""
     v, *gates = path.nodes
     product = board.spoken(path.product)
-    words = " → ".join(shortened([lowered(v.label) or caption(v), *map(caption, gates)]))
+    begin = lowered(v.label) or steps.get(v, "")
+    words = " → ".join(shortened([begin, *[steps[gate] for gate in gates]]))
     locals_ = " · ".join(shortened(list(map(board.spoken, path.locals))))
     marks = [f"g{board.index[u]}" for u in gates]
     for a, b in zip(path.nodes, gates):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -22,40 +22,51 @@ Move = tuple[str, list[str]]  # a selector, and its look in each frame
 
 
 def with_all_numbers(
-    image: bytes, prefix: str, lifetimes: Iterable[Lifetime], frames: list[Frame]
-) -> Element:
-    """The picture with the numbers of all frames in it; those seen until the end are visible."""
+    image: bytes, prefix: str, lifetimes: Iterable[Lifetime], frames: list[Frame],
+    rows: Mapping[str, Sequence[str]],
+) -> Element:  # fmt: skip
+    """The picture with the numbers of all frames in it; those seen until the end are visible.
+
+    `rows` are the places of numbers in the rows of a box, by its id.
+    """
     svg = tidied(ElementTree.fromstring(image))
     svg.set("id", f"{prefix}svg")
     by_place: dict[str, list[Lifetime]] = {}
     for life in lifetimes:
-        by_place.setdefault(prefix + life.place, []).append(life)
-    sent = {mark for frame in frames if frame.ink == RED for mark in frame.marks[1:]}
+        by_place.setdefault(life.place, []).append(life)
+    sent = {mark for frame in frames if frame.ink == RED for mark in frame.branches}
     for group in svg.iter("g"):
-        fill(group, prefix, by_place.get(group.get("id", ""), []), len(frames))
+        id = group.get("id", "").removeprefix(prefix)
+        places = [by_place.get(place, []) for place in rows.get(id, [id])]
+        fill(group, prefix, places, len(frames))
         if group.get("class") == "gate":
             group.append(pointer(group))
-        if group.get("id", "").removeprefix(prefix) in sent:
+        if id in sent and group.find("polygon") is not None:
             group.append(turned(group))
     return svg
 
 
-def fill(group: Element, prefix: str, lifetimes: list[Lifetime], end: int) -> None:
-    """Replace the numbers of a wire or a branch by one element for each lifetime."""
-    old = {t.get("fill", ""): t for t in group.iter("text") if t.get("fill") and lifetimes}
+def fill(group: Element, prefix: str, places: list[list[Lifetime]], end: int) -> None:
+    """Replace the number of each place of a wire, a branch or a box, and of each colour, by one
+    element for each lifetime.
+    """
     corners = [bar.attrib["points"] for bar in group.findall("polygon")]  # of a wire's line
     xs = [float(x) for x in re.findall(r"\S+(?=,)", " ".join(corners))]
-    for life in [life for life in lifetimes if life.color in old]:
-        new = copy.deepcopy(old[life.color])
-        new.text = life.shown
-        new.set("id", prefix + life.id)
-        if life.color != GREEN and group.get("class") == "wire":  # a branch's number stays
-            new.attrib |= {"x": f"{(min(xs) + max(xs)) / 2:g}", "text-anchor": "middle"}
-        if life.end < end:
-            new.set("visibility", "hidden")
-        group.append(new)
-    for element in old.values():
-        group.remove(element)
+    named = any(text.get("fill") is None for text in group.iter("text"))
+    for color in dict.fromkeys(life.color for lives in places for life in lives):
+        old = [text for text in group.iter("text") if text.get("fill") == color]
+        centered = group.get("class") == "wire" and not (color == GREEN and named)
+        for text, lives in zip(old, places):  # a share may have no number
+            for life in [life for life in lives if life.color == color]:
+                new = copy.deepcopy(text)
+                new.text = life.shown
+                new.set("id", prefix + life.id)
+                if centered:  # a branch's number stays, and one behind a name
+                    new.attrib |= {"x": f"{(min(xs) + max(xs)) / 2:g}", "text-anchor": "middle"}
+                if life.end < end:
+                    new.set("visibility", "hidden")
+                group.append(new)
+            group.remove(text)
 
 
 def pointer(gate: Element) -> Element:
@@ -141,14 +152,20 @@ def marks_wander(prefix: str, frames: list[Frame]) -> Iterator[Move]:
         else:
             looks = [(2.6, ink) if thick else (1, INK) for thick, ink in marked]
             back = [thick and ink == RED for thick, ink in marked]
-            edge = f"#{prefix}{mark}"
+            wire = f"#{prefix}{mark}"
+            if mark[0] == "n":
+                yield (
+                    f"{wire} polygon",
+                    [f"stroke:{ink};fill:{ink};stroke-width:{w - 1:g}" for w, ink in looks],
+                )
+                continue
             yield (
-                f"{edge} path:not(.turned)",
+                f"{wire} path:not(.turned)",
                 [f"stroke-width:{w};stroke:{ink}" for w, ink in looks],
             )
             if any(back):
-                yield f"{edge} .turned", [SEEN if sent else HIDDEN for sent in back]
-                yield f"{edge} polygon", [HIDDEN if sent else SEEN for sent in back]
+                yield f"{wire} .turned", [SEEN if sent else HIDDEN for sent in back]
+                yield f"{wire} polygon", [HIDDEN if sent else SEEN for sent in back]
 
 
 def words(svg: Element, prefix: str, frames: list[Frame]) -> Iterator[Move]:

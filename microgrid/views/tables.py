@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from microgrid.views.wording import plural
 from microgrid.views.written import Written, as_csv, as_html, as_latex, as_markdown
 
+DIGITS = 4  # of a number in a table
 MANY = 100  # lines that a prompt shows of a table
 
 
@@ -16,17 +18,27 @@ def shortened(items: list[str], most: int = 9) -> list[str]:
     return items if len(items) <= most else [*items[:4], "…", *items[-3:]]
 
 
-def short(x: Any) -> str:
-    """A number with four significant digits, for display only."""
-    text = str(x) if not isinstance(x, float) else f"{x:.4g}"
+def short(x: Any, digits: int = DIGITS) -> str:
+    """A number with so many significant digits, for display only."""
+    text = str(x) if not isinstance(x, float) else f"{x:.{digits}g}"
     return "0" if text == "-0" else text
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal a text takes: x\u20d7 has one."""
+    marks = 0 if text.isascii() else sum(map(bool, map(unicodedata.combining, text)))
+    return len(text) - marks
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Lines of aligned columns: the first `left` of them to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    line = "  ".join(f"{{:{'<' if i < left else '>'}{w}}}" for i, w in enumerate(widths)).format
-    return [line(*row).rstrip() for row in (head, *rows)]
+    widths = [max(map(width, column)) for column in zip(head, *rows, strict=True)]
+
+    def cell(text: str, i: int) -> str:
+        room = " " * (widths[i] - width(text))
+        return text + room if i < left else room + text
+
+    return ["  ".join(map(cell, row, range(len(row)))).rstrip() for row in (head, *rows)]
 
 
 class Table(Written):

@@ -39,14 +39,15 @@ PALETTE = {  # what each colour means: on a light page, and on a dark one
 }
 DRAWN = {  # the colours that a layout engine writes into a picture
     "white": "bg", PALETTE["gate"][0]: "gate", PALETTE["edge"][0]: "edge",
-    PALETTE["line"][0]: "line", PALETTE["box"][0]: "box", GREEN: "value", RED: "gradient",
-    BLUE: "tangent", NOTE: "note", INK: "ink", PALETTE["fragile"][0]: "fragile",
-    PALETTE["soft"][0]: "soft",
+    PALETTE["line"][0]: "line", PALETTE["box"][0]: "box", PALETTE["folded"][0]: "folded",
+    GREEN: "value", RED: "gradient", BLUE: "tangent", NOTE: "note", INK: "ink",
+    PALETTE["fragile"][0]: "fragile", PALETTE["soft"][0]: "soft",
 }  # fmt: skip
-# JupyterLab, VS Code: each says on the body whether it is dark.
-THEMED = "[data-jp-theme-light],[data-vscode-theme-kind]"
+# JupyterLab, VS Code, Colab: each says around its outputs whether it is dark.
+THEMED = "[data-jp-theme-light],[data-vscode-theme-kind],html[theme]"
 IS_DARK = (
-    "[data-jp-theme-light=false],[data-vscode-theme-kind*=dark],[data-vscode-theme-kind$=contrast]"
+    "[data-jp-theme-light=false],[data-vscode-theme-kind*=dark],[data-vscode-theme-kind$=contrast],"
+    "html[theme=dark]"
 )
 
 
@@ -70,9 +71,9 @@ def lights(selector: str, light: str, dark: str) -> str:
     """The rules of an element for light pages and for dark ones, as `palette` chooses them."""
     return (
         f"{selector}{{{light}}}\n"
-        f"@media screen{{body:is({IS_DARK}) {selector}{{{dark}}}}}\n"
+        f"@media screen{{:is({IS_DARK}) {selector}{{{dark}}}}}\n"
         "@media screen and (prefers-color-scheme:dark)"
-        f"{{body:not({THEMED}) {selector}{{{dark}}}}}\n"
+        f"{{{selector}:not(:is({THEMED}) *){{{dark}}}}}\n"
     )
 
 

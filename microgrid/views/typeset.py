@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
 from microgrid.views.formula import STANDARD
 from microgrid.views.labels import ACCENTS, ALPHABETS, BOLD, CAPITALS, PLAIN, SYMBOLS
-from microgrid.views.wording import ABOVE, LOWERED
+from microgrid.views.wording import ABOVE, LOWERED, moved
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 OPENING, ONE_SIDED = ("(", "[", "∂"), (")", "]", ",", ":")
@@ -44,7 +44,7 @@ class Box(NamedTuple):
     bold: bool = False
 
 
-def read(latex: str) -> Box:
+def box_of(latex: str) -> Box:
     """The formula as a box."""
     return Reader(latex).row()
 
@@ -174,7 +174,7 @@ def mathml(latex: str, display: bool = False) -> str:
     '<math><mrow><msub><mi>x</mi><mn>1</mn></msub></mrow></math>'
     """
     style = ' display="block"' if display else ""
-    return f"<math{style}><mrow>{element(read(latex))}</mrow></math>"
+    return f"<math{style}><mrow>{element(box_of(latex))}</mrow></math>"
 
 
 def element(box: Box) -> str:
@@ -254,7 +254,7 @@ def plain(latex: str) -> str:
     ⎡w₁₁  0⎤ · Xᵀ
     ⎣ 0   1⎦
     """
-    return "\n".join([line.rstrip() for line in lines_of(read(latex)).lines])
+    return "\n".join([line.rstrip() for line in lines_of(box_of(latex)).lines])
 
 
 def plain_words(words: str) -> str:
@@ -323,18 +323,14 @@ def with_scripts(base: Box, below: Box, above: Box) -> Lines:
     if base.text in ("∑", "∏"):
         return Lines((f"{base.text}({low.lines[0]}…{high.lines[0]})",))
     under, over = (("", "") if empty(x) else None for x in (below, above))
-    small_low = "" if under else small(low.lines[0], LOWERED, "_")
-    small_high = "" if over else small(high.lines[0], ABOVE, "^")
+    small_low = "" if under else moved(low.lines[0], LOWERED, "_", False)
+    small_high = "" if over else moved(high.lines[0], ABOVE, "^", False)
     if len(letters.lines) == 1:
         return Lines((f"{letters.lines[0]}{small_low}{small_high}",))
     width = max(len(small_low), len(small_high))
     column = [" " * width] * len(letters.lines)
     column[0], column[-1] = small_high.ljust(width), small_low.ljust(width)
     return joined([letters, Lines(tuple(column), letters.base)])
-
-
-def small(words: str, letters: Mapping[str, str], sign: str) -> str:
-    return "".join([letters[c] for c in words]) if {*words} <= {*letters} else f"{sign}{words}"
 
 
 def fenced(inner: Lines, opens: str, closes: str) -> Lines:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import count, product
 
 from microgrid.engine.guards import Number
-from microgrid.views.labels import read
+from microgrid.views.labels import parts_of
 
 GREEN, RED, BLUE = "#0a7d20", "#c62828", "#0b57d0"  # values, gradients, tangents
 INK, NOTE = "#333333", "#6a3fa0"
@@ -19,6 +21,7 @@ RAISED |= dict(zip("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏ
 LOWERED = dict(zip("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 ABOVE = RAISED | {"(": "⁽", ")": "⁾", "+": "⁺", "−": "⁻", "i": "ⁱ", "n": "ⁿ", "T": "ᵀ", "⊤": "ᵀ"}
 ABOVE |= {c: c for c in "′∗⋆*†"}  # these stand high as they are
+MOST_DECIMALS = 17  # no float has more digits
 WIDE = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -30,16 +33,27 @@ def lowered(label: str) -> str:
     ['w₁₂', 'w_b', 'ŷ_{cd}', 'W⁽¹⁾', 'W^{L-1}', 'θ₁']
     """
     text = ""
-    for part in read(label):
+    for part in parts_of(label):
         text += f"{part.text}{moved(part.below, LOWERED, '_')}{moved(part.above, ABOVE, '^')}"
     return text
 
 
-def moved(script: str, signs: Mapping[str, str], sign: str) -> str:
-    """A subscript or superscript in small letters, else behind its sign."""
+def typed(label: str) -> str:
+    r"""The label beside what a keyboard writes: w_12; of other letters and LaTeX as it is read.
+
+    >>> [typed(x) for x in ("w_0", "w_{12}", r"\theta_1", "θ_1", "W^{(1)}", "learning_rate")]
+    ['w_0', 'w_12', 'θ₁', 'θ₁', 'W⁽¹⁾', 'learning_rate']
+    """
+    if re.search(r"[\\^]", label) or not label.isascii():
+        return lowered(label)
+    return re.sub(r"_\{(\w+)\}$", r"_\1", label)
+
+
+def moved(script: str, signs: Mapping[str, str], sign: str, braced: bool = True) -> str:
+    """A subscript or superscript in small letters, else behind its sign, perhaps in braces."""
     if set(script) <= signs.keys():
         return "".join([signs[c] for c in script])
-    return f"{sign}{script}" if len(script) == 1 else f"{sign}{{{script}}}"
+    return f"{sign}{{{script}}}" if braced and len(script) > 1 else f"{sign}{script}"
 
 
 def raised(exponent: str) -> str:
@@ -96,6 +110,21 @@ def decimals(x: Number, digits: int = 2) -> str:
     short = f"{near:{scientific}}"
     place = int(short.partition("e")[2]) if near - near == 0 else 0  # of the first digit
     return f"{near:.{max(digits, 1) - 1 - place}f}" if -4 <= place < 0 else short
+
+
+@lru_cache(1024)
+def multiple(x: float) -> tuple[Fraction, str] | None:
+    """Which small multiple of π or e a number is, to its last digit; None for all others.
+
+    >>> multiple(math.e), multiple(-2 * math.pi / 3), multiple(3.14)
+    ((Fraction(1, 1), 'e'), (Fraction(-2, 3), 'π'), None)
+    """
+    for c, name in ((math.pi, "π"), (math.e, "e")):
+        if type(x) is float and 0.01 < abs(x) < 100:
+            ratio = Fraction(x / c).limit_denominator(12)
+            if ratio.numerator * c / ratio.denominator == x and abs(ratio.numerator) <= 12:
+                return ratio, name
+    return None
 
 
 def constant(x: Number) -> str:

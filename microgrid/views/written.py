@@ -162,11 +162,13 @@ EXPONENT = re.compile(r"(-?[\d.]+)e\+?(-?)0*(\d+)")
 def powers(cell: str) -> str:
     """A number of a table as formulas write it: 3 · 10⁻¹⁴ for 3e-14; all other cells as they are.
 
-    >>> print(powers("3e-14"), powers("-2.5e+07"), powers("-inf"), powers("x_1"))
-    3 \\cdot 10^{-14} -2.5 \\cdot 10^{7} -\\infty x_1
+    >>> print(powers("3e-14"), powers("≈ -2.5e+07"), powers("-inf"), powers("x_1"))
+    3 \\cdot 10^{-14} \\approx -2.5 \\cdot 10^{7} -\\infty x_1
     """
-    match = EXPONENT.fullmatch(cell)
-    return match.expand(r"\1 \\cdot 10^{\2\3}") if match else NO_NUMBERS.get(cell, cell)
+    about, number = (r"\approx ", cell[2:]) if cell.startswith("≈ ") else ("", cell)
+    match = EXPONENT.fullmatch(number)
+    shown = match.expand(r"\1 \\cdot 10^{\2\3}") if match else NO_NUMBERS.get(number, number)
+    return about + shown
 
 
 def as_markdown(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:

@@ -292,6 +292,19 @@ def no_collector() -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def others_unseen() -> Iterator[None]:
+    """The collector does not look at what is in memory already; it may not before, in a test."""
+    gc.collect()
+    alone = not gc.get_freeze_count()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if alone:
+            gc.unfreeze()
+
+
 class Memory(NamedTuple):
     """Bytes a node by tracemalloc; `left` is what the graph did not give back."""
 

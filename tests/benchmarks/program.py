@@ -39,6 +39,7 @@ from engine import (
     load,
     machine,
     moons,
+    others_unseen,
     race,
     recursion_limit,
 )
@@ -910,12 +911,10 @@ def main(argv: list[str] | None = None) -> int:
     print(TABLE.format(*HEADS))
     rows: list[Row] = []
     for work in [name for name in WORKS if name in asked.work]:
-        gc.collect()
-        gc.freeze()  # what other modules hold is not looked at while the peers collect garbage
-        for row in WORKS[work](Settings(asked.pairs, asked.quick)):
-            rows.append(row)
-            print(line(row), flush=True)
-    gc.unfreeze()
+        with others_unseen():
+            for row in WORKS[work](Settings(asked.pairs, asked.quick)):
+                rows.append(row)
+                print(line(row), flush=True)
     print("\nthe ratio is theirs to ours, a median over pairs of turns; the target is the least")
     print(*dict.fromkeys(f"{row.work}: {row.note}" for row in rows if row.note), sep="\n")
     wrong = [row for row in rows if not row.apart <= TOLERANCE]

@@ -17,7 +17,6 @@ if __name__ == "__main__":  # before NumPy is imported: one thread, as for PyTor
 
 import argparse
 import contextlib
-import gc
 import importlib
 import importlib.metadata
 import json
@@ -33,7 +32,7 @@ from typing import Any, NamedTuple
 import engine
 import numpy as np
 import program
-from engine import TOLERANCE, Demo, Race, load, no_collector, processor, race
+from engine import TOLERANCE, Demo, Race, load, no_collector, others_unseen, processor, race
 from program import HEADS, TABLE, MissingError, Row, Step, against, contest, gap, limit, line
 
 import microgrid as mg
@@ -363,12 +362,10 @@ def measured(works: list[str], how: Settings) -> list[Row]:
     rows: list[Row] = []
     print(TABLE.format(*HEADS))
     for work in works:
-        gc.collect()
-        gc.freeze()
-        for row in WORKS[work](how):
-            rows.append(row)
-            print(line(row), flush=True)
-    gc.unfreeze()
+        with others_unseen():
+            for row in WORKS[work](how):
+                rows.append(row)
+                print(line(row), flush=True)
     return rows
 
 

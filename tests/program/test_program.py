@@ -40,19 +40,19 @@ def outcome(f, leaves):
         return error
 
 
-def assert_same(f, *xs):
+def assert_same(f, *xs, recorded=record):
     """Values and gradients of a program on both engines are those of the engine."""
     leaves = [Value(x) for x in xs]
     y = outcome(f, leaves)
     if isinstance(y, MicrogridError):
         for engine in ENGINES:
             with pytest.raises(type(y)) as caught:
-                record(f, *[0.7] * len(xs), backend=engine)(*xs)
+                recorded(f, *[0.7] * len(xs), backend=engine)(*xs)
             assert str(caught.value).split("(")[0] == str(y).split("(")[0]
         return
     y.backward()
     for engine in ENGINES:
-        program = record(f, *[0.7] * len(xs), backend=engine)
+        program = recorded(f, *[0.7] * len(xs), backend=engine)
         value, grads = program.value_and_grad(*xs, argnums=range(len(xs)))
         assert same(program(*xs), float(y.data)), engine
         assert same(value, float(y.data)), engine
@@ -60,16 +60,21 @@ def assert_same(f, *xs):
             assert same(g, float(x.grad)), (engine, grads, [x.grad for x in leaves])
 
 
-# One operation.
+# One operation: its program is recorded once.
+
+
+def of_arguments(name):
+    return lambda *xs: EVERY[name](*xs)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_operation_has_the_bits_of_the_engine(name):
+    f, recorded = of_arguments(name), cache(record)
 
     @settings(max_examples=25, deadline=None)
     @given(operands(name, anywhere))
     def check(xs):
-        assert_same(lambda *vs: EVERY[name](*vs), *map(float, xs))
+        assert_same(f, *map(float, xs), recorded=recorded)
 
     check()
 
@@ -79,13 +84,12 @@ NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 5e-324, 1e308, -1e308, math.inf, -math.inf
 
 @pytest.mark.parametrize("name", EVERY)
 def test_at_every_special_number_the_bits_or_the_error_are_the_engines(name):
-    op = EVERY[name]
-    n = op.arity or 2
+    f, recorded = of_arguments(name), cache(record)
 
     @settings(max_examples=60, deadline=None)
-    @given(st.tuples(*[st.sampled_from(NUMBERS)] * n))
+    @given(st.tuples(*[st.sampled_from(NUMBERS)] * (EVERY[name].arity or 2)))
     def check(xs):
-        assert_same(lambda *vs: op(*vs), *xs)
+        assert_same(f, *xs, recorded=recorded)
 
     check()
 

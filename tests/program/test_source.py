@@ -22,6 +22,7 @@ from microgrid.program.plan.backward import template
 
 LANGUAGES = ["python", "numpy", "jax", "torch"]
 LIBRARIES = LANGUAGES[1:]
+SIZE = 60  # of every batch of samples: for one size JAX compiles an operation once
 TINY, HUGE = 1e-70, 1e70  # beyond, a product on the way may under- or overflow
 
 
@@ -185,14 +186,14 @@ def worst(got, want, xs):
 
 
 def samples_of(name):
-    """A batch of 32 operands inside the domain, with what the program makes of them."""
+    """A batch of operands inside the domain, with what the program makes of them."""
     n = EVERY[name].arity or {"dot": 4}.get(name, 3)
     strategies = [
         xs.filter(lambda x: len(x) == n) for xs in (operands(name, anywhere), roomy(name))
     ]
     rows, want = [], []
     for x in [x for xs in strategies for x in drawn(xs, 25)]:
-        if len(rows) < 32:
+        if len(rows) < SIZE:
             try:
                 y, g = recorded(name, n).value_and_grad(*x, argnums=range(n))
             except mg.MicrogridError:
@@ -206,8 +207,8 @@ def samples_of(name):
 def samples(name):
     rows, want = samples_of(name)
     assert rows
-    while len(rows) < 32:  # always of one size: a library compiles once
-        rows, want = (rows * 2)[:32], (want * 2)[:32]
+    while len(rows) < SIZE:
+        rows, want = (rows * 2)[:SIZE], (want * 2)[:SIZE]
     return rows, want
 
 
@@ -220,7 +221,7 @@ def test_in_a_library_every_operation_has_the_numbers_of_the_program(name, langu
     with np.errstate(all="ignore"):
         y, g = compiled(name, n, language)["value_and_grad"](*np.array(rows).T)
     for got, right in zip([y, *(g if n > 1 else [g])], np.array(want).T, strict=True):
-        assert np.shape(got) == (32,)
+        assert np.shape(got) == (SIZE,)
         assert worst(np.asarray(got).tolist(), right.tolist(), rows) <= 1e-12
 
 
@@ -258,10 +259,10 @@ def test_at_special_numbers_python_has_the_bits_of_the_program_or_raises(name):
 def test_at_kinks_and_ties_a_library_has_the_numbers_of_the_program(name, language):
     needed(language)
     n = EVERY[name].arity or 4
-    rows = list(itertools.product(TIES, repeat=n))[:: max(1, len(TIES) ** n // 60)]
+    rows = list(itertools.product(TIES, repeat=n))[:: max(1, len(TIES) ** n // SIZE)]
     want = [outcome(every_argument(recorded(name, n)), xs) for xs in rows]
     kept = [(xs, w) for xs, w in zip(rows, want, strict=True) if w is not None]
-    kept = list(itertools.islice(itertools.cycle(kept), 60))  # of one size: JAX compiles once
+    kept = list(itertools.islice(itertools.cycle(kept), SIZE))
     columns = np.array([xs for xs, _ in kept]).T
     with np.errstate(all="ignore"):
         y, g = compiled(name, n, language)["value_and_grad"](*columns)

@@ -4,6 +4,7 @@ A new operation needs one line in ORACLES; a test fails until it is there.
 """
 
 import math
+from functools import cache
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -145,15 +146,26 @@ def like(name):
     return name if name in TABLE else alike[EVERY[name].arity]
 
 
+@cache
+def between(numbers, a, b):
+    """Those of the numbers between two: made once, as Hypothesis reads the text of a new filter."""
+    return numbers.filter(lambda x: a < x < b)
+
+
+@cache
+def arities(name):
+    return st.sampled_from(arity(name))
+
+
 @st.composite
 def operands(draw, name, numbers):
     """Operands of an operation inside its domain, away from its kinks."""
     name = like(name)
     if name in TARGETS:
         return draw(TARGETS[name])
-    n, op = draw(st.sampled_from(arity(name))), TABLE[name]
+    n, op = draw(arities(name)), TABLE[name]
     domain = [*op.domain, *[(-INF, INF)] * n][:n]
-    xs = [draw(numbers.filter(lambda x, a=a, b=b: a < x < b)) for a, b in domain]
+    xs = [draw(between(numbers, a, b)) for a, b in domain]
     if name == "where":
         xs[0] = draw(st.booleans())
     assume(op.kink is None or op.kink(*xs) > 0)

@@ -19,13 +19,16 @@ from microgrid.matrices.examples import affine_circuit, sigmoid_circuit
 from microgrid.views.blocks import (
     MOST_BLOCKS,
     by_depth,
-    by_home,
     by_label,
     by_scope,
     group_gates,
     wires_between,
 )
-from microgrid.views.drawing import draw
+from microgrid.views.dot_labels import extent
+from microgrid.views.drawing import Numbers, draw, draw_gates
+from microgrid.views.homes import Homes, by_home
+from microgrid.views.picture import Picture
+from microgrid.views.slides import Slides
 from microgrid.views.wording import decimals, signed
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -192,6 +195,78 @@ def test_a_home_is_a_scope_and_a_leaf_is_at_home_where_all_its_uses_are(root):
             used = {gates[child] for child in order if v in child.parents}
             alone = used.pop() if len(used) == 1 and v.label else ""
             assert homes.get(v, "") == alone
+
+
+def drawn_edges(root, homes, shut):
+    """Both ends of each wire in a picture where some homes are closed: each piece of it once."""
+    order = topological(root)
+    index = {v: i for i, v in enumerate(order)}
+    boxes = {home: f"home{i}" for i, home in enumerate(dict.fromkeys(homes.values()))}
+
+    def place(v):
+        return boxes[homes[v]] if homes.get(v) in shut else f"g{index[v]}"
+
+    found = [(f"n{index[root]}", "out")]
+    for v in order:
+        if isinstance(v, Constant) and v is not root:
+            continue
+        uses = [place(child) for child in order for p in child.parents if p is v]
+        if homes.get(v) in shut:
+            uses = [use for use in uses if use != place(v)]
+            if not uses and v is not root:
+                continue
+        found += [(place(v), f"n{index[v]}")] * bool(v.op or v.label)
+        found += [(f"n{index[v]}", use) for use in uses if use[0] == "g"]
+        found += {(f"n{index[v]}", use) for use in uses if use[0] != "g"}
+    return sorted(found)
+
+
+@given(graphs(), st.data())
+def test_a_closed_home_is_one_box_to_which_all_its_wires_lead(root, data):
+    order = topological(root)
+    found = by_home(order)
+    homes = {v: found[v] for v in order if v in found}
+    shut = data.draw(st.sets(st.sampled_from(sorted({*homes.values()})))) if homes else set()
+    picture = Picture()
+    draw_gates(picture, order, Numbers(order, 2), homes=Homes(order, homes, shut))
+    edges = re.findall(r"^\t(\w+)\S* -> (\w+)", "".join(picture.body), re.MULTILINE)
+    assert sorted(edges) == drawn_edges(root, homes, shut)
+
+
+def crossed(drawn):
+    """The words that a wire runs through, other than its own name."""
+    boxes, found = [], []
+    for group in drawn.iter(f"{SVG}g"):
+        for t in group.findall(f"{SVG}text"):
+            wide, high = 0.9 * extent(t.text, round(float(t.get("font-size")))), 9
+            x = float(t.get("x")) - wide / 2 * (t.get("text-anchor") == "middle")
+            boxes.append((group.get("id"), t.text, x, x + wide, float(t.get("y")) - high))
+    for edge in groups(drawn, "edge"):
+        numbers = re.findall(r"[-\d.]+", edge.find(f"{SVG}path").get("d"))
+        points = [complex(float(x), float(y)) for x, y in zip(numbers[::2], numbers[1::2])]
+        for i in range(0, len(points) - 3, 3):
+            a, b, c, d = points[i : i + 4]
+            for t in (k / 16 for k in range(17)):
+                z = (1 - t) ** 3 * a + 3 * t * (1 - t) * ((1 - t) * b + t * c) + t**3 * d
+                found += [(id, word) for id, word, left, right, top in boxes
+                          if left < z.real < right and top < z.imag < top + 9
+                          and id.replace("g", "e") != edge.get("id")]  # fmt: skip
+    return found
+
+
+def test_no_wire_runs_through_a_name_or_a_number():
+    x = [Value(0.5, "x_1"), Value(-1.0, "x_2")]
+    film = mg.steps(mg.nn.MLP(2, [4, 1], seed=1)(x) ** 2)._film
+    pictures = [film.picture(60, view) for view in (0, 1, 2, 6)]
+    pictures += [Slides(film, [20], "16:9").bare(20, {})]
+    pictures += [draw(root) for root in (sigmoid_circuit(), affine_circuit(), chain(20))]
+    for picture in pictures:
+        drawn = svg(picture)
+        assert crossed(drawn) == []
+        name, wire = groups(drawn, "name")[0], groups(drawn, "edge")[-1]
+        x, y = re.search(r"M([-\d.]+),([-\d.]+)", wire.find(f"{SVG}path").get("d")).groups()
+        name.find(f"{SVG}text").attrib.update({"x": str(float(x) - 2), "y": str(float(y) + 4)})
+        assert crossed(drawn)
 
 
 # What the picture of blocks shows

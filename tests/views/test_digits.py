@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shared.planting import assert_caught
-from shared.written import gives, is_rounded, number
+from shared.written import gives, is_rounded, number, table_is_right
 
 from microgrid.views import digits
-from microgrid.views.digits import MORE, balanced
+from microgrid.views.digits import MORE, Line, balanced, columns, one_kind
+from microgrid.views.tables import short
 from microgrid.views.wording import decimals
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-10, 10)
@@ -82,3 +83,64 @@ def test_equations_that_are_never_looked_at_are_caught(monkeypatch):
     """A test of the first test."""
     monkeypatch.setattr(digits, "right", lambda *args: True)
     assert_caught(test_what_is_shown_gives_the_shown_result_or_the_sign_is_another, monkeypatch)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("xy"), numbers, numbers), min_size=1, max_size=5),
+    st.sampled_from([(decimals, 2), (short, 4)]),
+)
+def test_each_line_of_a_table_is_right_as_it_stands_or_says_that_it_is_not(drawn, how):
+    write, digits = how
+    lines, totals = [], {}
+    for key, a, b in drawn:
+        share = result_of(operator.mul, a, b)
+        totals[key] = result_of(operator.add, totals.get(key, 0), share)
+        if not math.isfinite(totals[key]):
+            return
+        lines.append(Line(key, (a, b), share, totals[key]))
+    shown = columns(lines, digits, write)
+    assert table_is_right([(line.sum, *cells) for line, cells in zip(lines, shown, strict=True)])
+    for line, cells in zip(lines, shown, strict=True):
+        exact = (*line.factors, line.share, line.total)
+        assert all(map(is_rounded, [cell.removeprefix("≈ ") for cell in cells], exact))
+
+
+def test_a_table_that_takes_all_for_right_is_caught(monkeypatch):
+    """A test of the test before."""
+    monkeypatch.setattr(digits, "fits", lambda found, end: True)
+    assert_caught(
+        test_each_line_of_a_table_is_right_as_it_stands_or_says_that_it_is_not, monkeypatch
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ([("x", (0.0564, 0.0564), 0.00318096, 0.00318096)], ["0.0564 0.0564 0.0032 0.0032"]),
+        ([("x", (1.0, 1 / 3), 1 / 3, 1 / 3), ("x", (1.0, 1 / 3), 1 / 3, 2 / 3)],
+         ["1.00 0.333 0.333 0.33", "1.00 0.333 0.333 0.67"]),
+        ([("x", (1.0, 1e5), 1e5, 1e5), ("y", (2.0, 3.0), 6.0, 6.0),
+          ("x", (-1.0, 99999.999), -99999.999, 0.001)],
+         ["1.00 1.0e+05 1.0e+05 1.0e+05", "2.00 3.00 6.00 6.00",
+          "-1.00 99999.999 -99999.999 0.0010"]),
+        ([("x", (1.0, 123456.789), 123456.789, 123456.789),
+          ("x", (-1.0, 123456.788), -123456.788, 0.001)],
+         ["1.00 1.2e+05 1.2e+05 1.2e+05", "-1.00 1.2e+05 -1.2e+05 ≈ 0.0010"]),
+        ([("x", (math.inf, 0.0), math.nan, math.nan)], ["inf 0.00 nan nan"]),
+        ([("x", (3,), 3, 5)], ["3.00 3.00 5.00"]),  # a sum that begins with 2
+    ],
+)  # fmt: skip
+def test_lines_as_they_are_shown(lines, shown):
+    found = columns([Line(*line) for line in lines], 2, decimals)
+    assert [*map(" ".join, found)] == shown
+
+
+@pytest.mark.parametrize(
+    ("beside", "x", "shown"),
+    [((Fraction(1, 3), 2), 1, "1"), ((Fraction(1, 3), 2.0), 2.0, "2"), ((1, 2.5), 1, "1.00"),
+     ((Fraction(1, 3), 0.5), Fraction(1, 3), "0.33"), ((Fraction(1, 3), 0.5), 1, "1.00"),
+     ((Fraction(1, 3), math.inf), Fraction(1, 3), "0.33"), ((), Fraction(1, 3), "1/3"),
+     ((Fraction(10) ** 400, 0.5), Fraction(10) ** 400, "1.0e+400")],
+)  # fmt: skip
+def test_numbers_beside_each_other_are_of_one_kind(beside, x, shown):
+    assert decimals(one_kind(beside)(x)) == shown

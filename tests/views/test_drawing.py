@@ -23,7 +23,7 @@ from microgrid.engine.value import Op, apply, topological
 from microgrid.views import picture as module
 from microgrid.views.drawing import draw
 from microgrid.views.files import LayoutError
-from microgrid.views.labels import read, split
+from microgrid.views.labels import parts_of, split
 from microgrid.views.notation import caption
 from microgrid.views.picture import LAYOUTS, Picture, lay_out
 from microgrid.views.wording import ABOVE, decimals, signed
@@ -116,7 +116,7 @@ def test_any_label_gives_well_formed_svg_whose_text_is_that_label(outer, middle)
         shown = texts(inside(root, id))
         shown = shown[: -2 if id == "n1" else None]  # " = " and the number
         words = ""
-        for part in read(label):
+        for part in parts_of(label):
             high = "".join([ABOVE.get(c, "") for c in part.above])
             words += part.text + part.below + (high if len(high) == len(part.above) else part.above)
         assert "".join(shown) == words.replace("\xa0", " ")

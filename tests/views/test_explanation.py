@@ -1,21 +1,32 @@
 """The table of the backward pass."""
 
+import copy
+import pickle
 import re
+import unicodedata
 from fractions import Fraction
+from html import unescape
 from math import prod
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shared.planting import assert_caught
-from shared.strategies import affine_problems, fractions, programs
+from shared.strategies import affine_problems, fractions, hundredths, programs
+from shared.tex import READ
+from shared.written import gives, number, table_is_right
 
 import microgrid as mg
 from microgrid import Value, examples, explain, gradients, matrix
 from microgrid.engine.value import topological
 from microgrid.views import explanation
-from microgrid.views.wording import plural
+from microgrid.views.expression import circuit
+from microgrid.views.formula import name
+from microgrid.views.notation import TEXT, write
+from microgrid.views.storyboard import BackwardStory, ForwardStory
+from microgrid.views.wording import plural, typed
 
 
 @given(programs())
@@ -156,7 +167,7 @@ def test_no_label_gets_out_of_the_html_table(label):
         assert {e.tag for e in tree.iter()} <= {
             "table", "caption", "thead", "tbody", "tr", "th", "td",
         }  # fmt: skip
-        assert label in "".join(tree.itertext())
+        assert typed(label) in "".join(tree.itertext())
 
 
 def test_the_latex_table_keeps_subscripts_and_balances():
@@ -171,6 +182,61 @@ def test_the_latex_table_keeps_subscripts_and_balances():
     x = Value(2.0, "x")
     assert r"\text{\dots and 1 more}" in explain(x * x, of=x, max_paths=1).latex()
     assert r"\left|n_2\right| &  & n_2 & n_2 > 0:\ 1 &" in explain(abs(x**-2)).latex()
+
+
+@given(hundredths, hundredths)
+def test_all_tables_of_a_pass_are_right_as_they_stand(x, y):
+    x, y = Value(x, "x"), Value(y, "y")
+    root = mg.sigmoid(x * y) * x / (3 + y * y) + mg.sin(x) / 7
+    for mode, story in (("backward", BackwardStory(root, 2)),
+                        ("forward", ForwardStory(root, 2, {x: 1, y: 0.3}))):  # fmt: skip
+        table = explain(root, mode=mode, seeds={x: 1, y: 0.3} if mode == "forward" else None)
+        for cells in (table._cells(), story.cells()):
+            lines = zip([row.receiver for row in table.rows], cells, strict=True)
+            assert table_is_right([(receiver, *row[-4:]) for receiver, row in lines])
+    paths = explain(root, of=x)
+    *rows, (_, _, total) = [*paths._cells(), *paths._foot]
+    lines = [(*factors.split(" · "), share) for _, factors, share in rows]
+    assert table_is_right([("", *line, "≈ 0") for line in lines])
+    shares = [number(line[-1].removeprefix("≈ ")) for line in lines]
+    assert gives("≈" if total.startswith("≈") else "=", sum(shares), total.removeprefix("≈ "))
+
+
+@pytest.mark.parametrize("label", READ)
+def test_a_label_in_latex_is_shown_as_letters_in_every_table(label):
+    x = Value(2.0, label)
+    y = x * 3
+    tables = explain(y, rules=True), explain(y, of=x), explain(y, mode="forward")
+    for table in tables:
+        in_markdown = re.sub(r"\\(.)", r"\1", table.markdown())
+        for text in (str(table), unescape(table.html()), in_markdown):
+            assert typed(label) in text
+            assert "\\" not in text
+            assert typed(label) == label or label not in text
+        assert name(label) in table.latex()
+    assert tables[0].rows[0].parent == label
+
+
+def test_columns_are_straight_where_a_letter_has_an_accent_of_its_own():
+    x, y = Value(2.0, r"\vec{x}"), Value(3.0, "y")
+    _, head, *lines = str(explain(x * y)).splitlines()
+    assert {len(unicodedata.normalize("NFC", line).replace("\u20d7", "")) for line in lines} == {
+        len(head)
+    }
+
+
+def test_numbers_of_their_own_name_have_it_and_comparisons_stand_as_they_were_written():
+    root = circuit("where(x > 0, e*x, x) + sin(2π*x) / (π/2)").root
+    table = explain(root, rules=True)
+    gates = [*dict.fromkeys(row.gate.partition(" = ")[2] for row in table.rows)]
+    assert gates == ["n4 + n9", "n7 / (π/2)", "sin(n6)", "2π * x", "where(x > 0, n3, x)", "e * x"]
+    assert [cells[3] for cells in table._cells()] == [
+        "1", "1", "2 / π", "cos(n6)", "2 * π", "1", "e",
+    ]  # fmt: skip
+    assert r"\operatorname{where}(x > 0, n_3, x)" in table.latex()
+    assert table.rows[-2].rule.text() == "∂where(x > 0, a, x)/∂a = 1"
+    for other in (copy.deepcopy(root), pickle.loads(pickle.dumps(root))):
+        assert write(other, TEXT) == write(root, TEXT)
 
 
 def test_fractions_are_shown_whole():

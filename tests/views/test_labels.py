@@ -8,35 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared.strategies import labels
-from shared.tex import balanced
+from shared.tex import READ, balanced
 
 from microgrid import Value, draw, explain, latex, steps
 from microgrid.views.dot_labels import name_html
 from microgrid.views.formula import IN_TEX, escaped, name
-from microgrid.views.labels import ACCENTS, ALPHABETS, SYMBOLS, read, split
+from microgrid.views.labels import ACCENTS, ALPHABETS, SYMBOLS, parts_of, split
 from microgrid.views.wording import lowered
 
-READ = {  # a label: in words, and in LaTeX
-    r"\theta_1": ("θ₁", r"\theta_1"),
-    "theta_1": ("theta₁", r"\theta_1"),  # text can be typed again
-    r"W^{(1)}": ("W⁽¹⁾", "W^{(1)}"),
-    r"W^{(2)}_{ij}": ("Wᵢⱼ⁽²⁾", "W_{ij}^{(2)}"),
-    r"\mathbf{W}^T": ("Wᵀ", r"\mathbf{W}^T"),
-    r"\hat{y}": ("ŷ", r"\hat{y}"),
-    r"\hat y_{12}": ("ŷ₁₂", r"\hat{y}_{12}"),
-    r"\bar\theta": ("θ̄", r"\bar{\theta}"),
-    r"\bar{\theta}_2": ("θ̄₂", r"\bar{\theta}_2"),
-    "x_hat": ("x_hat", r"\mathit{x\_hat}"),
-    r"\Delta w": ("Δw", r"\Delta w"),
-    r"\mathcal{L}": ("ℒ", r"\mathcal{L}"),
-    r"x_{\text{max}}": ("xₘₐₓ", "x_{max}"),
-    r"x^\prime": ("x′", r"x^{{\prime}}"),
-    r"\partial L / \partial w": ("∂L / ∂w", r"\partial L\ /\ \partial w"),
-    "x_12": ("x₁₂", "x_{12}"),
-    "learning_rate": ("learning_rate", r"\mathit{learning\_rate}"),
-    "layer0.w_1": ("layer0.w₁", r"\mathit{layer0.w}_1"),
-    r"W^{L-1}": ("W^{L-1}", r"W^{L\text{-}1}"),
-}
 AS_TYPED = (
     r"\input{x}", r"\frac{1}{2}", r"\theta_", "x^", "^2", "a^b^c", r"\hat{}", r"\hat{xy}", r"x^}",
     r"\mathcal{ab}", r"x^{", "\\", "50%", "{", r"{\theta", "a\\",
@@ -52,8 +31,8 @@ def test_a_label_is_shown_as_mathematics_in_words_pictures_and_formulas(label):
     words, formula = READ[label]
     assert (lowered(label), name(label)) == (words, formula)
     inside = "".join(ElementTree.fromstring(name_html(label)).itertext())
-    raised = [lowered(f"x^{{{part.above}}}")[1:].strip("^{}") for part in read(label)]
-    assert inside == "".join([p.text + p.below + up for p, up in zip(read(label), raised)])
+    raised = [lowered(f"x^{{{part.above}}}")[1:].strip("^{}") for part in parts_of(label)]
+    assert inside == "".join([p.text + p.below + up for p, up in zip(parts_of(label), raised)])
 
 
 @pytest.mark.parametrize("label", AS_TYPED)
@@ -77,7 +56,7 @@ def test_every_label_is_shown_somehow(label):
 
 @given(label=labels.filter(lambda label: not {*"\\^{}"} & {*label}))
 def test_without_tex_a_label_is_its_name_and_its_subscript(label):
-    assert read(label) == ((*split(label), "", False),)
+    assert parts_of(label) == ((*split(label), "", False),)
 
 
 @given(label=IN_LATEX.filter(str.strip))

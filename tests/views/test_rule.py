@@ -18,7 +18,7 @@ from microgrid.engine import ops
 from microgrid.engine.slopes import NO_PATH
 from microgrid.engine.value import Constant, apply, edges
 from microgrid.views.algebra import value
-from microgrid.views.explanation import rules_of
+from microgrid.views.rows import rules_of
 from microgrid.views.rule import MANY, Gate, LocalRule
 from microgrid.views.wording import RAISED
 
@@ -124,6 +124,16 @@ def test_every_row_has_a_rule_in_both_directions(program):
         assert row.rule.formula
         assert row.rule.local == row.local
         balanced(row.rule.latex())
+
+
+@given(programs(), st.sampled_from(["backward", "forward"]))
+def test_a_rule_asked_of_one_row_says_what_the_pass_says(program, mode):
+    nodes = program.nodes(Value)
+    for v, name in zip(nodes, "abuxv", strict=False):
+        v.label = name
+    table = explain(nodes[-1], mode=mode, rules=True)
+    alone = [row.rule.text() for row in reversed(table.rows)][::-1]
+    assert alone == [rule.text() for rule in rules_of(table.rows)]
 
 
 # As people write it

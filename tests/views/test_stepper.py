@@ -24,7 +24,8 @@ from microgrid.engine.value import topological
 from microgrid.views.drawing import draw
 from microgrid.views.explanation import explain
 from microgrid.views.files import LayoutError
-from microgrid.views.stepper import part, steps
+from microgrid.views.stepper import escape, part, steps
+from microgrid.views.storyboard import BackwardStory
 from microgrid.views.theme import PALETTE
 from microgrid.views.wording import decimals, signed
 
@@ -153,7 +154,7 @@ def test_the_picture_of_a_frame_shows_the_totals_so_far(program):
         totals |= {row.parent_node: row.total for row in frame.rows}
         if frame.phase == "backward":
             red = {
-                id.split("_")[0]: ids[id].text for id, span in result._placed()
+                id.split("_")[0]: ids[id].text for id, span in result._film.placed()
                 if span.first <= k < span.end and span.color == "#c62828" and "p-n" in id
             }  # fmt: skip
             assert red == {f"p-n{order.index(v)}": shown(x) for v, x in totals.items()}
@@ -181,7 +182,9 @@ def test_what_no_path_reaches_ends_with_a_gradient_of_zero():
     a, b = Value(1.0, "a"), Value(2.0, "b")
     result = steps(FUNCTIONS["where"](True, a, b))
     assert result.frames[-1].text == "Every gradient is there: a = 1.00, b = 0.00"
-    assert [s.first for s in result._spans if s.shown == "0.00"] == [len(result.frames) - 1] * 2
+    assert [s.first for s in result._film.lifetimes if s.shown == "0.00"] == [
+        len(result.frames) - 1
+    ] * 2
 
 
 def test_a_sum_of_two_hundred_terms_and_a_deep_chain_have_frames():
@@ -252,11 +255,8 @@ def test_without_scripts_there_are_the_final_picture_and_the_table(tmp_path):
     ]  # fmt: skip
     red = "-0.20 0.39 -0.39 -0.59 0.20 0.20 0.20 0.20 0.20 -0.20 -0.53 -0.53 1.00"
     assert sorted(visible) == sorted(signed(red).split())
-    for row in explain(root).rows:
-        cells = "".join(
-            f"<td>{shown(x)}</td>" for x in (row.local, row.upstream, row.share, row.total)
-        )
-        assert cells in html
+    for cells in BackwardStory(root, 2).cells():
+        assert "".join([f"<td>{escape(cell)}</td>" for cell in cells]) in html
 
 
 def test_at_a_fork_only_the_total_is_visible_in_the_final_picture(tmp_path):
@@ -337,6 +337,15 @@ def test_no_label_of_any_slide_has_another_size_than_in_the_last(program):
     assert all(of_frame == sizes[-1] for of_frame in sizes)
 
 
+def test_in_a_film_that_folds_no_label_changes_its_size_while_one_block_is_open():
+    film, sizes = steps(network())._film, {}
+    for k in range(len(film.frames)):
+        view = film.view(k)
+        widths = re.findall(r' width="\d+"', film.picture(k, view).source)
+        assert sizes.setdefault(view, widths) == widths
+    assert {*sizes} == {1, 2, 3, 4}
+
+
 def test_slides_show_the_graph_as_it_was():
     root = fork()
     result = steps(root)
@@ -371,7 +380,7 @@ def test_the_animation_has_no_script_and_every_selector_finds_its_element():
         re.findall(r"@keyframes (\S+?)\{", style)
     )
     assert set(re.findall(r"#(s[\w-]+)", style)) <= ids
-    assert {id for id, _ in result._placed()} <= set(re.findall(r"#(s[\w-]+)", style))
+    assert {id for id, _ in result._film.placed()} <= set(re.findall(r"#(s[\w-]+)", style))
     words = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text")]
     assert all(line in words for f in result.frames for line in f.lines)
 
@@ -446,7 +455,7 @@ def test_each_frame_shows_what_the_frames_of_python_say(visit, tmp_path):
             "[...document.querySelectorAll('.view svg text[id]')].map(e => [e.id, e.textContent,"
             "getComputedStyle(e).visibility, getComputedStyle(e).fontWeight])"
         )
-        spans = dict(result._placed())
+        spans = dict(result._film.placed())
         assert {id for id, *_ in seen} == set(spans)
         for id, text, visibility, weight in seen:
             span = spans[id]
@@ -478,7 +487,8 @@ def test_in_forward_mode_the_wires_along_which_tangents_flow_are_blue(visit, tmp
 def test_it_plays_to_the_end_at_the_chosen_speed_and_stops(visit, tmp_path):
     html = page(fork(), tmp_path)
     tab = visit("<p>")
-    tab.clock.install()
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)  # else it goes on by itself
     tab.set_content(html)
     tab.get_by_role("button", name="Play").click()
     tab.clock.run_for(4100)
@@ -563,6 +573,9 @@ INSIDE = """e => {
   return ["left", "top"].every(k => a[k] > b[k] - 1) &&
     ["right", "bottom"].every(k => a[k] < b[k] + 1);
 }"""
+LETTERS = """e => Math.min(...[...e.querySelectorAll("text")]
+  .filter(t => t.textContent.trim() && getComputedStyle(t).visibility == "visible")
+  .map(t => parseFloat(getComputedStyle(t).fontSize) * e.clientWidth / e.viewBox.baseVal.width))"""
 SCALE = "e => e.getBoundingClientRect().width / (parseFloat(e.getAttribute('width')) * 4 / 3)"
 
 
@@ -574,9 +587,10 @@ def test_the_gate_in_turn_is_in_view_and_large_enough_and_the_page_is_no_wider(v
     picture = tab.locator(".view > svg")
     for k, frame in enumerate(result.frames):
         tab.get_by_role("slider").fill(str(k))
+        assert 0.699 <= picture.evaluate(SCALE) <= 1
+        assert picture.evaluate(LETTERS) > 8  # pixels, of subscripts
         if frame.marks:
             assert tab.locator(".view .lit").evaluate(INSIDE), k
-            assert 0.699 <= picture.evaluate(SCALE) <= 1
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     if make is examples.sigmoid_circuit and width == 1280:
         assert picture.evaluate(INSIDE)
@@ -644,7 +658,7 @@ def test_a_wire_tells_its_whole_sum_and_its_paths(visit):
     a = next(v for v in order if v.label == "a")
     panel = tab.get_by_role("region", name="a = 3.00")
     tab.locator(f"#{result.prefix}n{order.index(a)} text").first.click()
-    said = [result._board.sentence(*pair) for pair in result._board.ruled
+    said = [result._film.board.sentence(*pair) for pair in result._film.board.ruled
             if pair[0].parent_node is a]  # fmt: skip
     lines = panel.locator("p:not(.paths)").all_text_contents()
     assert lines == [*said, "Its gradient: 9.00 + 3.00 + 6.00 = 18.00"]
@@ -686,15 +700,43 @@ def test_a_network_folds_into_blocks_and_the_one_in_turn_is_open(visit):
             home = next(name for name, home in blocks.items() if gate in home["gates"])
             shut = {b.get_attribute("aria-label") for b in closed.all()}
             assert shut == {f"Open {name}: 5 gates" for name in blocks if name != home}
+            assert tab.locator(".view g.flow").count() == len(frame.marks) - 1
     tab.keyboard.press("Home")
     closed.first.press("Enter")
     assert (closed.count(), step_of(tab)) == (2, 0)
-    tab.keyboard.press("Home")
+    tab.get_by_role("button", name="Close layer0.neuron0").press("Enter")
+    assert closed.count() == 3
+    for b in closed.all():  # the first frame has the numbers of all leaves
+        assert b.locator("text[id]").filter(visible=True).count() == 3
     tab.get_by_role("button", name="All frames").click()
-    assert tab.locator(".all .cover, .all [clip-path]").count() == 0
+    assert tab.locator(".all svg").count() == len(result.frames)
+    assert tab.locator(".all [role=button], .all svg[role]").count() == 0
 
 
-def test_while_going_backward_the_arrows_of_lit_wires_are_turned(visit, tmp_path):
+def test_each_number_has_a_place_in_the_folded_pictures():
+    """Those of leaves in their box while all are closed; those that leave it, behind it."""
+    result = steps(network(), prefix="p-")
+    film = result._film
+    index, homes = film.index, film.views[0].homes
+    assert len(result.folded()) == 4
+    for open_, text in zip([None, *film.blocks], result.folded(), strict=True):
+        seen = set()
+        for v, i in index.items():
+            at_home = v in homes and homes[v] != open_
+            goes = any(homes.get(child) != homes.get(v) for child in index if v in child.parents)
+            row = not v.op and open_ is None
+            if not at_home or row or (v.op and goes) or v is film.order[-1]:
+                seen.add(f"n{i}")
+        ids = {e.get("id") for e in ElementTree.fromstring(text).iter(f"{SVG}text")} - {None}
+        assert ids == {id for id, life in film.placed() if life.place in seen}
+
+
+STROKES = """() => [...document.querySelectorAll(".view .flow")]
+  .flatMap(g => [...g.querySelectorAll(g.matches(".wire") ? "polygon" : "path:not(.hit)")])
+  .map(e => getComputedStyle(e).stroke)"""
+
+
+def test_while_going_backward_lit_wires_are_red_from_end_to_end_and_their_arrows_turned(visit):
     result = steps(examples.sigmoid_circuit())
     tab = visit(result.html())
     seen = """selector => [...document.querySelectorAll(`.view ${selector}`)]
@@ -702,32 +744,43 @@ def test_while_going_backward_the_arrows_of_lit_wires_are_turned(visit, tmp_path
     edges = tab.locator(".view .edge > polygon").count()
     for k, frame in enumerate(result.frames):
         tab.get_by_role("slider").fill(str(k))
-        back = len(frame.marks[1:]) if frame.phase == "backward" else 0
+        back = len(frame.branches) if frame.phase == "backward" else 0
         assert tab.evaluate(seen, ".flow .turned") == tab.evaluate(seen, ".turned") == back
         assert tab.evaluate(seen, ".edge > polygon") == edges - back
         slide = result.picture(k).source
         assert slide.count("arrowhead=inv") == back
+        wires = {mark for mark in frame.marks if mark[0] == "n"}
+        assert slide.count('bgcolor="#c62828"') == 3 * len(wires) * (back > 0)
+        assert len(frame.marks) == 1 + 3 * len(wires) if frame.marks else back == 0
+        if back:
+            assert {*tab.evaluate(STROKES)} == {f"rgb{tuple(bytes.fromhex('c62828'))}"}
 
 
-@pytest.mark.parametrize(
-    ("body", "system", "dark"),
-    [
-        ("", "light", False), ("", "dark", True),
-        ("data-jp-theme-light=false", "light", True), ("data-jp-theme-light=true", "dark", False),
-        ("data-vscode-theme-kind=vscode-dark", "light", True),
-    ],
-)  # fmt: skip
-def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit, body, system, dark):
+THEMES = {  # the tags of a notebook's page, and whether it is dark; the system is not
+    "<body data-jp-theme-light=false>": True,
+    "<body data-jp-theme-light=true>": False,
+    "<body class=vscode-dark data-vscode-theme-kind=vscode-dark>": True,
+    "<body class=vscode-light data-vscode-theme-kind=vscode-light>": False,
+    "<body data-vscode-theme-kind=vscode-high-contrast>": True,
+    "<body data-vscode-theme-kind=vscode-high-contrast-light>": False,
+    "<html theme=dark>": True,  # Colab
+    "<html theme=light>": False,
+}
+
+
+def test_the_theme_is_that_of_the_notebook_else_of_the_system(visit):
     shown = draw(fork())._repr_mimebundle_()["text/html"] + steps(fork())._repr_html_()
-    html = f"<!DOCTYPE html><title>a</title><body {body}>{shown}"
-    tab = visit(html, color_scheme=system, viewport={"width": 700, "height": 700})
-    ground = PALETTE["bg"][dark]
-    rgb = tuple(bytes.fromhex(ground[1:]))
-    colour = tab.locator(".microgrid-steps").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert colour == f"rgb{rgb}"
-    picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
-    assert picture.convert("RGB").getpixel((3, 3)) == rgb
-    assert picture.width <= 684
+    tab = visit("<p>", viewport={"width": 700, "height": 700})
+    cases = [(tags, not dark, dark) for tags, dark in THEMES.items()]
+    for tags, system, dark in [("", False, False), ("", True, True), *cases]:
+        tab.emulate_media(color_scheme="dark" if system else "light")
+        tab.set_content(f"<!DOCTYPE html>{tags}<title>a</title>{shown}")
+        rgb = tuple(bytes.fromhex(PALETTE["bg"][dark][1:]))
+        player = tab.locator(".microgrid-steps")
+        assert player.evaluate("e => getComputedStyle(e).backgroundColor") == f"rgb{rgb}", tags
+        picture = Image.open(BytesIO(tab.locator("img.microgrid-picture").screenshot()))
+        assert picture.convert("RGB").getpixel((3, 3)) == rgb, tags
+        assert picture.width <= 684
 
 
 def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(visit):
@@ -743,7 +796,7 @@ def test_the_player_takes_new_numbers_without_a_picture_and_can_be_held_back(vis
           window.steps = [];
           root.addEventListener("step", e => steps.push(e.detail));
         }""",
-        [first.data(), ElementTree.tostring(first._canvas, "unicode")],
+        [first.data(), first.svg()],
     )
     for _ in range(4):
         tab.get_by_role("button", name="Next step").click()
@@ -823,8 +876,8 @@ def test_the_animation_moves_in_the_browser(visit):
             "[...document.querySelectorAll('text')].filter(e => "
             "getComputedStyle(e).visibility == 'visible').map(e => e.id || e.textContent)"
         )
-        spans = {id for id, span in result._placed() if span.first <= k < span.end}
-        assert spans == {id for id in visible if id in dict(result._placed())}
+        spans = {id for id, span in result._film.placed() if span.first <= k < span.end}
+        assert spans == {id for id in visible if id in dict(result._film.placed())}
         assert set(frame.lines) <= set(visible)
 
 
@@ -855,3 +908,18 @@ def test_a_page_is_saved_as_its_name_says(tmp_path):
         with pytest.raises(LayoutError, match="saved as"):
             save(tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {"f.html", "f.svg"}
+
+
+@pytest.mark.parametrize(
+    ("x", "seen", "not_seen"),
+    [
+        (Fraction(1, 3), "local 1 × upstream 1/2 = share 1/2", "1.00"),
+        (1 / 3, "local 1.00 × upstream 0.50 = share 0.50", "1/2"),
+    ],
+)
+def test_the_numbers_of_a_film_are_of_one_kind(x, seen, not_seen):
+    a, b = Value(x, "a"), Value(2, "b")
+    words = "\n".join(frame.text for frame in steps((a + b) * Value(Fraction(1, 2), "c")).frames)
+    assert seen in words
+    assert not_seen not in words
+    assert not_seen not in re.sub("<[^>]*>", "", draw((a + b) * b).source.partition("label")[2])

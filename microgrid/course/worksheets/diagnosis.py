@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from microgrid.course.mistakes import gradient_mistakes, value_mistakes
+from microgrid.course.mistakes import NOT_KNOWN, alone, gradient_mistakes, value_mistakes
 from microgrid.course.worksheets.problem import Blank, Problem
 from microgrid.engine.value import Value
-from microgrid.views.explanation import Row
-
-NOT_KNOWN = "This number is not one of the usual mistakes: go through the step again."
+from microgrid.views.rows import Row
 
 
 class Pass:
@@ -70,22 +68,9 @@ class Pass:
         """The usual mistakes that give the student's number, made everywhere or here alone."""
         v, given = blank.node, self.written[blank]
         if blank.gradient:
-            here = [
-                (hint, g.get(v)) for hint, g in gradient_mistakes(self.problem.root, self.alone(v))
-            ]
+            told = alone(self.problem.root, self.rows(v))
+            here = [(hint, g.get(v)) for hint, g in gradient_mistakes(self.problem.root, told)]
         else:
             here = list(value_mistakes(v, self.values(v.parents)))
         found = [*self.problem.mistakes(blank), *here]
         return list(dict.fromkeys(hint for hint, x in found if x == given)) or [NOT_KNOWN]
-
-    def alone(self, v: Value) -> list[Row]:
-        """A pass that gives each gate that v feeds the student's gradient, and then comes to v."""
-        root, into = self.problem.root, self.rows(v)
-        gates = {
-            gate: row._replace(
-                role="", local=row.upstream, upstream=1, child_node=root, parent_node=gate
-            )
-            for row in into
-            if (gate := row.child_node) is not root
-        }
-        return [*gates.values(), *into]

@@ -16,7 +16,7 @@ from microgrid.views.formula import latex as formula
 from microgrid.views.notation import NAMES, write
 from microgrid.views.tables import short
 from microgrid.views.theme import GROUND, theme
-from microgrid.views.wording import signed
+from microgrid.views.wording import lowered, signed
 from microgrid.views.written import inline, whole_page
 
 STYLE = (
@@ -52,6 +52,7 @@ padding:5px 12px;min-width:64px;text-align:left}
 )
 
 
+FIELDS = '<p class="name"><span>Name</span><span>Date</span></p>'
 PAPER = GROUND + "@page{size:A4;margin:15mm}"  # not for a notebook that shows the sheet
 
 
@@ -67,9 +68,8 @@ def title(sheet: Sheet, answers: bool) -> str:
 
 def body(sheet: Sheet, answers: bool) -> str:
     """The sheet or its solution as one element, for a notebook, too."""
-    fields = '<p class="name"><span>Name</span><span>Date</span></p>'
     kind = sheet.problems[0].kind
-    task = f"{fields}<p>{escape(kind.task)}</p>"
+    task = f"{FIELDS}<p>{escape(kind.task)}</p>"
     legend = f"<p>{SHARES}</p>" if kind.forks else ""
     return "\n".join(
         [
@@ -85,19 +85,33 @@ def body(sheet: Sheet, answers: bool) -> str:
 SHARES = "The small red numbers at a fork are shares: their sum is the gradient."
 
 
+def single(problem: Problem, title: str) -> str:
+    """One page as `html`, of one problem that belongs to no sheet; its solution is behind it."""
+    parts = [
+        f'<div class="microgrid-sheet"><style>{STYLE}</style><h1>{escape(title)}</h1>',
+        f"{FIELDS}<p>{escape(problem.kind.task)}</p>{solved(0, problem, 'w-', False)}",
+        f'<div class="appendix"><h2>Answers</h2>{solved(0, problem, "a-", True)}</div></div>',
+    ]
+    return whole_page(title, PAPER, f"<main>{''.join(parts)}</main>", xml=True)
+
+
 def article(sheet: Sheet, i: int, answers: bool) -> str:
-    """One problem, or its solution."""
-    problem = sheet.problems[i]
+    """One problem of a sheet, or its solution."""
+    prefix = f"w{sheet.kind}{sheet.seed}-{i + 1}{'a' * answers}-"
+    return solved(i, sheet.problems[i], prefix, answers)
+
+
+def solved(i: int, problem: Problem, prefix: str, answers: bool) -> str:
+    """A problem, or its solution."""
     points = len(problem.blanks)
     count = f"{points} points" if answers else f"… / {points}"
-    prefix = f"w{sheet.kind}{sheet.seed}-{i + 1}{'a' * answers}-"
     drawn = picture(problem, prefix, answers)
     return f"<article>{heading(i, problem, count)}{drawn}</article>"
 
 
 def heading(i: int, problem: Problem, count: str = "") -> str:
     points = f'<span class="points">{count}</span>' if count else ""
-    values = [f"{name}\u00a0=\u00a0{short(problem.given[name])}" for name in problem.leaves]
+    values = [f"{lowered(x)}\u00a0=\u00a0{short(problem.given[x])}" for x in problem.leaves]
     told = signed(", ".join(values))
     formula = f'<span class="formula">{escape(problem.expression)}</span>'
     return f'<h2>{points}{i + 1}{formula} <span class="told">{escape(told)}</span></h2>'
@@ -112,7 +126,10 @@ def picture(problem: Problem, prefix: str, answers: bool) -> str:
     node = dict(zip(problem.order, topological(twin)))
     blanks = () if answers else problem.blanks
     values, passed = ([node[b.node] for b in blanks if b.gradient is g] for g in (False, True))
-    drawn = draw(twin, 0, prefix=prefix, level="gates", blank_values=values, blank_gradients=passed)
+    drawn = draw(
+        twin, problem.decimals, problem.layout, prefix, level="gates", blank_values=values,
+        blank_gradients=passed,
+    )  # fmt: skip
     try:
         svg = drawn.pipe("svg", encoding="utf-8")
     except LayoutError:
@@ -126,7 +143,7 @@ def entries(problem: Problem, answers: bool) -> Iterator[tuple[str, str, str | N
     """Of each node its name, formula, value, gradient; None is a blank, "" is not on the sheet."""
     blanks = {(b.node, b.gradient) for b in problem.blanks if not answers}
     names = names_of(problem.order)
-    for v in problem.order:
+    for v in [v for v in problem.order if v.label]:
         value = None if (v, False) in blanks else signed(short(v.data))
         passed = signed(short(problem.gradients[v])) if problem.kind.gradients else ""
         gradient = None if (v, True) in blanks else passed

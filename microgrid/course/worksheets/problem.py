@@ -13,6 +13,7 @@ from microgrid.engine.calculus import gradients
 from microgrid.engine.hints import Hinted
 from microgrid.engine.value import Value, topological
 from microgrid.views.notation import TEXT, Notation, write
+from microgrid.views.picture import Layout
 
 
 class Blank(NamedTuple):
@@ -30,6 +31,8 @@ class Problem:
 
     root: Value
     kind: Kind
+    decimals: int = 0  # of the numbers in the picture
+    layout: Layout | None = None  # what lays it out
 
     @cached_property
     def order(self) -> list[Value]:
@@ -53,7 +56,7 @@ class Problem:
 
     @property
     def leaves(self) -> list[str]:
-        return [v.label for v in self.order if not v.op]
+        return [v.label for v in self.order if v.label and not v.op]
 
     @property
     def given(self) -> dict[str, int]:
