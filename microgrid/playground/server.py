@@ -173,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(error)
 
     def check(self) -> None:
-        """HttpError for what does not come from our page, or from a person who typed the address."""
+        """HttpError for what comes neither from our page nor from a person with the address."""
         for name in ("Host", "Origin", "Content-Type", "Content-Length"):
             if len(self.headers.get_all(name, [])) > 1:
                 raise HttpError(400, f"{name} stands twice")
