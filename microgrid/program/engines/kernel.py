@@ -298,9 +298,11 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
     return y != 0
 
 
-def operate(code: int, x: Floats, out: int, a: int, b: int, c: int, count: int) -> None:
-    """So many numbers of x, of which those at a, b and c are the operands, as many as it takes."""
-    o, p, q, r = np.uint64(out), np.uint64(a), np.uint64(b), np.uint64(c)  # none is below 0
+def operate(code: int, x: Floats, o: int, p: int, q: int, r: int, count: int) -> None:
+    """So many numbers of x from o on; the operands begin at p, q and r, as many as it takes.
+
+    These are unsigned: an index that may be below 0 takes a test in each turn.
+    """
     # ---- for each operation of few operands
     if code == NUMBER:  # name
         for s in range(np.uint64(count)):
@@ -309,9 +311,8 @@ def operate(code: int, x: Floats, out: int, a: int, b: int, c: int, count: int) 
     # ----
 
 
-def multiply(x: Floats, out: int, a: int, b: int, count: int) -> None:
-    """So many products of numbers of x, from these places on."""
-    o, p, q = np.uint64(out), np.uint64(a), np.uint64(b)
+def multiply(x: Floats, o: int, p: int, q: int, count: int) -> None:
+    """So many products, from o on, of the numbers of x from p and q on, all unsigned."""
     for s in range(np.uint64(count)):
         x[o + s] = x[p + s] * x[q + s]
 
@@ -337,8 +338,11 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: b
         # few idle columns are computed, too
         one_row = check & TOGETHER != 0 and 4 * (apart - wide) <= wide
         if code == SUM and one_row:
-            multiply(flat, (-1 - body[i]) * apart, (-1 - body[i + 1]) * apart,
-                     (-1 - body[i + 2]) * apart, (count - 1) * apart + wide)  # fmt: skip
+            o, p, q = -1 - body[i], -1 - body[i + 1], -1 - body[i + 2]
+            multiply(
+                flat, np.uint64(o * apart), np.uint64(p * apart), np.uint64(q * apart),
+                (count - 1) * apart + wide,
+            )  # fmt: skip
         elif code == SUM:
             while i < end:
                 o, p, q = -1 - body[i], body[i + 1], body[i + 2]
@@ -411,7 +415,10 @@ def samples(runs: Ints, body: Int32s, v: Floats, rows: Floats, n: int, begins: b
                 o, p = -1 - body[i], row_of(body[i + 1], spare, v, rows, wide)
                 q = row_of(body[i + 2], spare + 1, v, rows, wide) if size > 1 else p
                 z = row_of(body[i + 3], spare + 2, v, rows, wide) if size > 2 else p
-                operate(code, flat, o * apart, p * apart, q * apart, z * apart, length)
+                operate(
+                    code, flat, np.uint64(o * apart), np.uint64(p * apart), np.uint64(q * apart),
+                    np.uint64(z * apart), length,
+                )  # fmt: skip
                 for k in range(many if check & CHECKED else 0):
                     bad |= suspect(rows, o + k, wide)
                 i += step

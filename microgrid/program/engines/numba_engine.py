@@ -62,7 +62,7 @@ MARK = re.compile(r" +# ----.*\n")  # between the patterns and the rest of kerne
 
 @cache
 def compiled_ops() -> dict[str, Op]:
-    """The operations that are compiled: those of the table, or their parts, but sums of products."""
+    """The operations that are compiled: of the table, or parts of them; no sums of products."""
     orders = [family(k) for family in FAMILIES for k in range(ORDERS + 1)]
     known = [*ops.TABLE.values(), *orders, *parts.OPS]
     return {op.name: op for op in known if op.terms is None and op not in parts.PARTS}
