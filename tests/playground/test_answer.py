@@ -313,6 +313,7 @@ def assert_script(text, at):
 @example(r"\theta_1 * W^{(1)} + 2x₁", {"W^{(1)}": 3.0})
 @example("w", {"w": 3.0})
 @example("2 + 3", {})
+@example("h = where(x > 0, 2, 3)\nwhere(x < h, 1, 5)", {})
 @example("h = w\nh*h", {"w": 3.0})
 def test_the_python_copy_runs_and_gives_the_same_numbers(text, at):
     assert_script(text, at)
