@@ -150,7 +150,7 @@ def right(compute: Callable[..., Any], shown: Sequence[str], end: str) -> bool:
     They do so exactly, or as floats where a function takes no others, or a number is so large that
     an exact power could be endless.
     """
-    sizes = [abs(number_of(x)) for x in shown]
+    sizes: list[Any] = [abs(number_of(x)) for x in shown]
     exact = all(x <= LARGE for x in sizes)
     beyond = not exact and max(sizes) < math.inf  # then inf is no result, but stands for one
     for kind in (number_of, nearest)[not exact :]:
