@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -149,11 +150,13 @@ class Playground:
                 raise LayoutError(f"{plural(answer['gates'], 'gate')}: to draw them takes a while")
             if not drawn:
                 answer["svg"], *_ = self.drawn(film.key, lambda: [film.svg()])
-            if question.get("folded"):
-                few = len(answer["film"]["homes"]) <= MOST_FOLDED
-                answer["folded"] = self.drawn(f"{film.key} folded", film.folded) if few else []
         except LayoutError as error:
             return answer | {"undrawn": str(error)}
+        if question.get("folded"):
+            answer["folded"] = []
+            with suppress(LayoutError):  # the whole picture is there
+                if len(answer["film"]["homes"]) <= MOST_FOLDED:
+                    answer["folded"] = self.drawn(f"{film.key} folded", film.folded)
         return answer | {"key": film.key}
 
     def drawn(self, key: str, draw: Callable[[], list[str]]) -> list[str]:

@@ -310,6 +310,7 @@ def assert_script(text, at):
 @example(r"\theta_1 * W^{(1)} + 2x₁", {"W^{(1)}": 3.0})
 @example("w", {"w": 3.0})
 @example("2 + 3", {})
+@example("h = where(x > 0, 2, 3)\nwhere(x < h, 1, 5)", {})
 @example("h = w\nh*h", {"w": 3.0})
 def test_the_python_copy_runs_and_gives_the_same_numbers(text, at):
     assert_script(text, at)
@@ -453,6 +454,13 @@ WRONG = [  # questions
     {"ask": "copy", "text": "x", "as": "exe"},
     {"ask": "copy", "text": "x"},
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0.5^y", "(x + 1)^(y + 1)*2", "y*(0.999^y)"])
+def test_a_huge_exponent_is_no_endless_answer(text):
+    """Exact fractions to such a power would take hours."""
+    answer = right("circuit", text, numbers={"x": -0.5, "y": 1e9}, rows=True, table=True)
+    assert answer["result"]["value"] == 0.0
 
 
 @pytest.mark.parametrize("question", WRONG, ids=str)
