@@ -252,6 +252,15 @@ def test_a_typed_number_is_read_as_it_is_meant_or_as_it_stands_there_afterwards(
     reached(expect, tab, numbers=f"a:{read},b:2")
 
 
+def test_a_line_that_is_written_anew_gives_its_name_its_number(play, expect):
+    tab = play({"text": "x₁ = 5; w_{2} = 3\nf = x₁*w_{2}", "numbers": "x_1:7,w_2:1"})
+    expect(tab.locator("[data-result]")).to_have_text("7.00")  # as it was sent
+    tab.locator("#source").fill("x₁ = 6; w_{2} = 3\nf = x₁*w_{2}")
+    expect(tab.locator("[data-result]")).to_have_text("6.00")
+    tab.locator("#source").fill("x₁ = 6; w_{2} = 4\nf = x₁*w_{2}")
+    expect(tab.locator("[data-result]")).to_have_text("24.00")
+
+
 def test_a_number_is_undone_in_the_field_that_has_the_focus(play, expect):
     tab = play(FORK)
     field(tab, "a").fill("4")

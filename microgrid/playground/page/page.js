@@ -423,6 +423,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   // What a reader does
 
   let typing = 0;
+  const linesOf = words => words.split(/[\n;]/);
+  const nameOf = line => line.split("=")[0].normalize("NFKC").replace(/[\s_{}]/g, ""); // x₁, x_1
   text.addEventListener("input", () => { // half a name is no circuit: wait for a pause
     clearTimeout(typing);
     mirror.textContent = `${text.value}\n`;
@@ -431,9 +433,10 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const typed = () => {
     clearTimeout(typing);
     if (text.value === state.text) return;
-    const before = new Set(state.text.split("\n"));
-    for (const line of text.value.split("\n")) // x = 5 gives x another number than its slider has
-      if (!before.has(line)) delete state.numbers[line.split("=")[0].trim()];
+    const before = new Set(linesOf(state.text));
+    const changed = new Set(linesOf(text.value).filter(line => !before.has(line)).map(nameOf));
+    const kept = Object.entries(state.numbers).filter(([name]) => !changed.has(nameOf(name)));
+    state.numbers = Object.fromEntries(kept); // x = 5 gives x another number than its slider has
     write(text.value);
     point();
     update();
