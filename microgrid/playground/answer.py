@@ -18,7 +18,7 @@ Each question has `ask`, and about a circuit `text`, `numbers` of leaves by name
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -235,14 +235,22 @@ def told(found: Circuit, film: Steps) -> Answer:
         "result": {"name": end.label, "shown": lowered(end.label), "value": plain(end.data),
                    "wire": f"{film.prefix}n{place[end]}"},
         "leaves": [
-            {"name": name, "shown": lowered(v.label), "value": plain(v.data),
+            {"name": name, "shown": lowered(name), "value": plain(v.data),
              "gradient": plain(gradient.get(v, 0.0)),
              "wire": f"{film.prefix}n{place[v]}" if v in place else None}
             for name, v in found.leaves.items()
         ],
-        "notes": found.notes,
+        "notes": [*found.notes, *unused(found, place)],
         "trouble": trouble(film, place),
     }  # fmt: skip
+
+
+def unused(found: Circuit, used: Collection[Value]) -> list[str]:
+    """That some leaves and lines do nothing for the result, if it is so."""
+    aside = [name for name, v in {**found.leaves, **found.lines}.items() if v not in used]
+    names = ", ".join(map(lowered, aside))
+    end = lowered(found.root.label)
+    return [f"{end} does not depend on {names}: not drawn"] * bool(aside)
 
 
 def all_rows(film: Steps) -> list[Row]:

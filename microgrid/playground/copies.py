@@ -115,7 +115,11 @@ def as_list(trees: list[ast.expr]) -> ast.expr:
 def formulas(found: Circuit) -> str:
     """The lines in LaTeX, for math mode."""
     made = dict.fromkeys([*found.lines.values(), found.root])
-    lines = [(LATEX.name(y.label), latex(y, stop_at_labels=True)) for y in made if y.op]
+    lines = [
+        (LATEX.name(y.label), latex(y, stop_at_labels=True) if y.op else LATEX.number(y.data)[0])
+        for y in made
+        if y.op or y not in found.leaves.values() or y.label in found.lines
+    ]
     if len(lines) < 2:
         return "".join([f"{name} = {formula}" for name, formula in lines]) or latex(found.root)
     rows = [f"  {name} &= {formula} \\\\\n" for name, formula in lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -41,13 +42,15 @@ def nudge(
         return {"sentence": told, "moved": plain(moved), "says": plain(says)}
     sentence = f"{step} moves {f} by {shown(moved)}; the gradient says {shown(says)}"
     if shown(moved) != shown(says):
-        sentence += f": {why_not(here, there)}"
+        sentence += f": {why_not(here, there, abs(moved - says))}"
     return {"sentence": sentence, "moved": plain(moved), "says": plain(says)}
 
 
-def why_not(here: Circuit, there: Circuit) -> str:
-    """Why a step moves the result by another number than the gradient says."""
+def why_not(here: Circuit, there: Circuit, apart: float) -> str:
+    """Why a step moves the result by another number than the gradient says: so far apart."""
     before, behind = topological(here.root), topological(there.root)
+    if apart <= max([math.ulp(v.data) for v in before]):
+        return "floats as large as these do not show so small a step"
     if [*map(fixed_part, before)] != [*map(fixed_part, behind)]:
         return "another branch is taken there"
     for v, w in zip(before, behind):
@@ -84,6 +87,10 @@ def descend(
     moving = [name for name in found.leaves if name not in fixed]
     for k in range(min(steps, most)):
         slopes = gradients(found.root, [found.leaves[name] for name in moving])
+        if steep := [name for name, slope in zip(moving, slopes) if not is_finite(slope)]:
+            said = f"stopped after {plural(k, 'step')}: the gradient of {lowered(steep[0])} is "
+            said += signed(short(slopes[moving.index(steep[0])]))
+            break
         after = at | {name: at[name] - rate * slope for name, slope in zip(moving, slopes)}
         try:
             found = source(after)

@@ -243,6 +243,8 @@ NUDGES = [  # text, numbers, leaf, step; what is said
     ("log(x)", {"x": 0.01}, "x", -0.02, "x − 0.02: f has no value there: log("),
     ("x*1e308", {"x": 1}, "x", 1.0, "x + 1: f would be inf; the gradient says 1.000e+308"),
     ("sqrt(x)", {"x": 0}, "x", 0.01, "x + 0.01: f would be 0.1000; the gradient says inf"),
+    ("0.1*x", {"x": 1e308}, "x", 0.01, "by 0.0000; the gradient says 0.0010: floats as large as"),
+    ("(1e20 + x) - 1e20", {"x": 1}, "x", 0.01, "says 0.0100: floats as large as these do not show"),
 ]  # fmt: skip
 
 
@@ -267,6 +269,7 @@ def test_descent_moves_each_leaf_against_its_gradient(text, at, count, fixed):
 
 
 STOPS = [
+    ("sqrt(y - 1) + x", 0.1, 9, "stopped after 0 steps: the gradient of y is inf$"),
     ("x*x", 10.0, 1000, r"stopped after \d+ steps: f would be inf; try a smaller rate"),
     ("log(x)", 2.0, 9, r"stopped after 0 steps: log\(.*no real value.*; try a smaller rate"),
     ("x + " * 180 + "x", 1e-3, 1000, "stopped after 276 steps: a circuit of this size takes"),
@@ -350,6 +353,25 @@ def test_copies_as_latex_picture_and_worksheet():
     words = ["".join(article.itertext()) for article in (blank, solved)]
     assert ["0.48" in said for said in words] == [False, True]
     assert name == "circuit.html"
+
+
+LATEX = {
+    "2*3": "f = 6", "x": "x", "y = 0.5": "y = 0.5",
+    "c = 2e20\nf = c*x": (
+        "\\begin{aligned}\n  c &= 2 \\cdot 10^{20} \\\\\n  f &= c x \\\\\n\\end{aligned}"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LATEX)
+def test_numbers_alone_are_in_the_latex_too(text):
+    assert right("copy", text, **{"as": "latex"})["text"] == LATEX[text]
+
+
+def test_what_the_result_does_not_depend_on_is_told():
+    notes = right("circuit", "h_1 = 2*a\nk = 3\nf = (b + 0*c)*(d - d)")["notes"]
+    assert notes == ["f does not depend on a, k, h₁: not drawn"]
+    assert right("circuit", "h = w\nf = h*0")["notes"] == []
 
 
 # The examples keep what they say

@@ -47,6 +47,7 @@ def test_leaves_without_a_name_and_of_one_name_can_be_told_apart():
     answer = shown.answer({"ask": "circuit", "numbers": {"w (2)": 10}})
     assert answer["result"]["value"] == 42.0
     gradients = {leaf["name"]: leaf["gradient"] for leaf in answer["leaves"]}
+    assert [leaf["shown"] for leaf in answer["leaves"]] == ["x₂", "w (1)", "w (2)", "x₁"]
     assert gradients == {"x_2": 2.0, "w (1)": 1.0, "w (2)": 4.0, "x_1": 10.0}
     assert (a.label, c.data) == ("", 3.0)
 

@@ -12,7 +12,7 @@ import pytest
 
 from microgrid import Value
 from microgrid.playground.answer import Playground
-from microgrid.playground.files import files
+from microgrid.playground.files import files, read
 from microgrid.playground.server import Server
 from microgrid.views.theme import PALETTE
 
@@ -239,6 +239,57 @@ def test_the_reach_of_a_slider_grows_with_its_number(play, expect):
     field(tab, "a").fill("70")
     expect(slider(tab, "a")).to_have_attribute("max", "100")
     assert slider(tab, "a").input_value() == "70"
+    field(tab, "a").blur()
+    act(tab, "undo").click()
+    expect(slider(tab, "a")).to_have_attribute("max", "5")  # and falls with it
+    field(tab, "a").fill("1e308")  # twice that is no float
+    expect(gradient(tab, "a")).to_have_text("inf")
+    assert 1e306 < float(slider(tab, "a").get_attribute("max")) < 1e308
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"), [("1,5", "1.5"), ("−2,5", "-2.5"), ("1e400", "1e+40"), ("-", "3")]
+)
+def test_a_typed_number_is_read_as_it_is_meant_or_as_it_stands_there_afterwards(
+    play, expect, typed, read
+):
+    tab = play(FORK)
+    field(tab, "a").fill("")
+    field(tab, "a").press_sequentially(typed)
+    field(tab, "a").blur()
+    expect(field(tab, "a")).to_have_value(read)
+    reached(expect, tab, numbers=f"a:{read},b:2")
+
+
+def test_a_line_that_is_written_anew_gives_its_name_its_number(play, expect):
+    tab = play({"text": "x₁ = 5; w_{2} = 3\nf = x₁*w_{2}", "numbers": "x_1:7,w_2:1"})
+    expect(tab.locator("[data-result]")).to_have_text("7.00")  # as it was sent
+    tab.locator("#source").fill("x₁ = 6; w_{2} = 3\nf = x₁*w_{2}")
+    expect(tab.locator("[data-result]")).to_have_text("6.00")
+    tab.locator("#source").fill("x₁ = 6; w_{2} = 4\nf = x₁*w_{2}")
+    expect(tab.locator("[data-result]")).to_have_text("24.00")
+
+
+def test_a_number_is_undone_in_the_field_that_has_the_focus(play, expect):
+    tab = play(FORK)
+    field(tab, "a").fill("4")
+    expect(act(tab, "undo")).to_be_disabled()  # not yet settled
+    field(tab, "a").press("Enter")
+    field(tab, "a").press("Control+z")
+    expect(field(tab, "a")).to_be_focused()
+    expect(field(tab, "a")).to_have_value("3")
+
+
+def test_a_page_without_a_circuit_takes_no_step(play, expect):
+    tab = play()
+    tab.evaluate("location.hash = 'text=('")
+    tab.reload()
+    expect(tab.get_by_role("alert")).to_be_visible()
+    expect(tab.locator(".film")).to_have_attribute("inert", "")
+    tab.locator("#source").fill("a*b")
+    expect(gradient(tab, "a")).to_have_text("1.00")
+    act(tab, "first").click()
+    expect(tab.locator(".words")).to_contain_text("Step 1")
 
 
 def test_the_player_steps_with_the_rule_beside_the_gate(play, expect):
@@ -313,6 +364,19 @@ def test_lines_are_blocks_that_open(play, expect):
     expect(tab.get_by_role("button", name="Open h₁: 5 gates")).to_be_hidden()
 
 
+def test_what_stands_beside_an_example_goes_with_its_link(play, expect):
+    tab = play()
+    tab.get_by_label("Example").select_option(label="An affine layer, entry by entry")
+    field(tab, "x_11").fill("7")
+    reached(expect, tab, numbers="x_11:7")
+    friend = play(at=tab.url)
+    for seen in (".beside", ".point", ".try"):
+        expect(friend.locator(seen)).to_be_visible()
+    lesson = play(at=f"{tab.url}&task=Think!")
+    expect(lesson.locator(".task")).to_be_visible()
+    expect(lesson.locator(".point")).to_be_hidden()
+
+
 def test_every_example_makes_its_point(play, expect):
     tab = play()
     menu = tab.get_by_label("Example")
@@ -360,6 +424,7 @@ def test_all_is_in_the_address_and_the_browser_goes_back_and_forward(play, expec
     [
         "text=a*b&numbers=a:nan,b:inf,c", "text=a&step=-1", "text=a*b&step=99999", "text=", "%%%",
         "text=a*b&numbers=__proto__:3,constructor:2&lock=__proto__&hide=nothing", "text=(",
+        "text=a*b%0D%0A+",
     ],
 )  # fmt: skip
 def test_a_broken_address_breaks_nothing(play, expect, bits):
@@ -368,16 +433,6 @@ def test_a_broken_address_breaks_nothing(play, expect, bits):
     tab.locator("#source").fill("x*y")
     expect(slider(tab, "x")).to_be_visible()
     expect(tab.get_by_role("alert")).to_be_hidden()
-
-
-@pytest.mark.parametrize("end", ["\n", "; "])
-def test_a_line_that_is_typed_anew_gives_another_number_than_the_slider(play, expect, end):
-    tab = play({"text": f"k = 2{end}x₁ = 5{end}k*x₁"})
-    field(tab, "x_1").fill("3")
-    field(tab, "k").fill("4")
-    expect(tab.locator("[data-result]")).to_have_text("12.00")
-    tab.locator("#source").fill(f"k = 2{end}x₁ = 7{end}k*x₁")
-    expect(tab.locator("[data-result]")).to_have_text("28.00")
 
 
 def test_names_of_javascript_are_names_as_any_other(play, expect):
@@ -426,6 +481,17 @@ def test_a_circuit_is_copied_in_every_kind(play, expect):
         data = download.value.path().read_bytes()
         assert data.startswith(magic)
         assert len(data) > 500
+
+
+@pytest.mark.parametrize("size", [(20, 10), (30_000, 20)])
+def test_a_large_picture_is_a_png_too(play, size):
+    tab, script = play(FORK), read("parts.js").replace("import.meta.url", "location")
+    wide, tall = size
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{tall}"/>'
+    made = f"async svg => {{ {script}; return createImageBitmap(await pngOf(svg)); }}"
+    bitmap = tab.evaluate_handle(made, svg)
+    found = [bitmap.get_property(side).json_value() for side in ("width", "height")]
+    assert found == ([60, 30] if wide < 5000 else [16_000, 11])
 
 
 def test_where_the_clipboard_is_closed_the_link_is_shown(play, expect):

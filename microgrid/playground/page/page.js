@@ -77,6 +77,13 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const pieces = [letters.slice(0, at).join(""), mark, letters.slice(at + !end).join("")];
     mirror.replaceChildren(...(words && line ? pieces : [text.value]), "\n");
   };
+  const blank = words => { // without a drawing there is no step to take
+    root.inert = words !== undefined;
+    element.classList.toggle("undrawn", root.inert);
+    say(".large span", words ?? "");
+    find(".large").hidden = !words;
+  };
+  blank("");
   const receive = (got, asked) => {
     if (got.late && asked.folded) { // without them, then
       folds = null;
@@ -94,16 +101,13 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     complain("");
     list();
     if (!got.undrawn) draw(got);
-    root.inert = !!got.undrawn;
-    say(".large span", got.undrawn ?? "");
-    find(".large").hidden = !got.undrawn;
+    blank(got.undrawn);
     find("[data-act=draw]").hidden = most > FEW; // it was tried
-    element.classList.toggle("undrawn", !!got.undrawn);
     find(".result").hidden = false;
     find(".result i").textContent = find(".of").textContent = got.result.shown || "the result";
     follow();
     say(".trouble", got.trouble?.words ?? "");
-    say(".notes", got.notes.join(" "));
+    say(".notes", got.notes.join("\n"));
     if (got.table) ledger.querySelector(".scroll").innerHTML = got.table;
     remember();
   };
@@ -167,7 +171,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   let moving = false, rest = 0; // while a number moves nothing is read out, nor asked that is not seen
   const set = (name, x) => {
     state.numbers = { ...state.numbers, [name]: x };
-    losses = [];
+    forget();
     stir();
     update();
   };
@@ -194,6 +198,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const said = make("p", { className: "said", role: "status" });
     range.dataset.leaf = field.dataset.leaf = gradient.dataset.gradient = name;
     range.addEventListener("input", () => set(name, +range.value));
+    spelled(field);
+    field.addEventListener("blur", () => spell(row)); // what is no number gives way to the one there is
     field.addEventListener("input", () => Number.isFinite(field.valueAsNumber) && set(name, +field.value));
     for (const e of [range, field]) e.addEventListener("change", () => (adjust(row, true), settle()));
     nudge.addEventListener("click", async () => {
@@ -205,14 +211,20 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       hold.ariaPressed = String(state.hold.has(name));
       remember();
     });
-    const row = make("div", { className: "leaf", range, field, gradient, nudge, hold, said },
-      make("span", { className: "name", textContent: shown }), range, field, gradient, nudge, hold, said);
+    const className = shown.length > 10 ? "leaf long" : "leaf";
+    const row = make("div", { className, range, field, gradient, nudge, hold, said },
+      make("span", { className: "name", textContent: shown, title: shown }),
+      range, field, gradient, nudge, hold, said);
     return row;
   };
   const numberOf = ({ name, value }) => (Object.hasOwn(state.numbers, name) ? state.numbers[name] : value);
+  const spell = ({ field, leaf }) => {
+    const x = numberOf(leaf);
+    field.value = Number.isFinite(x) ? +x.toPrecision(6) : "";
+  };
   const adjust = ({ range, leaf }, grow = false) => { // the slider's reach follows the number
     const x = numberOf(leaf), reach = reachOf(x);
-    if (range.step === "any" || grow || Math.abs(x) > range.max)
+    if (range.step === "any" || grow || Math.abs(x) > range.max || reach < range.max / 10)
       [range.min, range.max, range.step] = [-reach, reach, reach / 500];
     range.value = x;
   };
@@ -225,7 +237,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       if (row.leaf?.value !== leaf.value) said.textContent = "";
       row.leaf = leaf;
       if (!range.matches(":active")) adjust(row);
-      if (document.activeElement !== field) field.value = Number.isFinite(leaf.value) ? +leaf.value.toPrecision(6) : "";
+      if (document.activeElement !== field) spell(row);
       range.disabled = field.disabled = !movable(leaf.name);
       hold.ariaPressed = String(state.hold.has(leaf.name));
     });
@@ -279,7 +291,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       const upstream = make("b", { className: "red", textContent: digits(rows[0].upstream) });
       form.replaceChildren(
         make("p", {}, "Predict: ", make("b", {}, rows[0].gate), " has the gradient ", upstream,
-          " and sends a share to each input."),
+          ` and sends a share to ${rows.length > 1 ? "each" : "its"} input.`),
         ...rows.map((row, i) => make("div", { className: "line" }, make("label", {}, row.question, fields[i]), hints[i])),
         make("div", { className: "line" }, make("button", { className: "main" }, "Check"),
           make("button", { type: "button", onclick: () => reveal("Shown") }, "Show me")));
@@ -330,13 +342,20 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   // Descent
 
   let losses = [], descending = Promise.resolve(); // one after the other: each begins where the last one ended
+  const rate = find(".rate");
+  spelled(rate);
+  const forget = () => { // another circuit, or other numbers
+    losses = [];
+    descent.querySelector(".said").textContent = "";
+    find(".plot").replaceChildren();
+  };
   const descend = async steps => {
-    const rate = +find(".rate").value;
-    const found = await also({ ask: "descend", rate, steps, fixed: [...state.hold] });
+    if (!rate.reportValidity()) return;
+    const found = await also({ ask: "descend", rate: +rate.value, steps, fixed: [...state.hold] });
     if (!found) return;
     losses = [...losses, ...found.losses.slice(losses.length ? 1 : 0)];
     state.numbers = { ...state.numbers, ...found.numbers };
-    const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${losses.length - 1} steps`;
+    const fell = `${digits(losses[0])} → ${digits(losses.at(-1))} in ${stepsOf(losses)}`;
     descent.querySelector(".said").textContent = found.said ? `${fell}; ${found.said}` : fell;
     find(".plot").replaceChildren(plotOf(losses));
     stir();
@@ -371,7 +390,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     const { text: words, numbers } = JSON.parse(kept);
     if (words !== state.text) write(words);
     state.numbers = numbers;
-    losses = [];
+    for (const row of rows.children) spell(row); // that with the focus, too
+    forget();
+    point();
     update();
     settle();
   };
@@ -379,7 +400,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (text.value !== words) text.value = words;
     Object.assign(state, { text: words, step: null });
     [foretold, score] = [new Set(), [0, 0]];
-    [most, folds, losses] = [FEW, false, []];
+    [most, folds] = [FEW, false];
+    forget();
     close();
     mirror.textContent = `${words}\n`;
   };
@@ -388,8 +410,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (!kept.text) return void (examples.length && choose(0));
     write(kept.text);
     Object.assign(state, kept);
-    point();
     furnish();
+    point();
     update();
     settle();
   };
@@ -406,6 +428,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   // What a reader does
 
   let typing = 0;
+  const linesOf = words => words.split(/[\n;]/);
+  const nameOf = line => line.split("=")[0].normalize("NFKC").replace(/[\s_{}]/g, ""); // x₁, x_1
   text.addEventListener("input", () => { // half a name is no circuit: wait for a pause
     clearTimeout(typing);
     mirror.textContent = `${text.value}\n`;
@@ -414,11 +438,10 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   const typed = () => {
     clearTimeout(typing);
     if (text.value === state.text) return;
-    const lines = words => words.split(/[\n;]/).map(line => line.trim()), before = new Set(lines(state.text));
-    for (const line of lines(text.value)) { // x = 5 gives x another number than its slider has
-      const name = line.split("=")[0].trim(), leaf = answer?.leaves.find(leaf => leaf.shown === name);
-      if (!before.has(line)) delete state.numbers[leaf?.name ?? name];
-    }
+    const before = new Set(linesOf(state.text));
+    const changed = new Set(linesOf(text.value).filter(line => !before.has(line)).map(nameOf));
+    const kept = Object.entries(state.numbers).filter(([name]) => !changed.has(nameOf(name)));
+    state.numbers = Object.fromEntries(kept); // x = 5 gives x another number than its slider has
     write(text.value);
     point();
     update();
@@ -431,8 +454,9 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (event.key === "Enter" && event.ctrlKey) (typed(), root.focus());
   });
   const examples = [];
-  const point = (i = -1) => { // what an example shows, and what stands beside it
-    const { point: words = "", task, beside = "" } = examples[i] ?? {};
+  const point = () => { // what an example shows, and what stands beside it; a lesson has its own task
+    const i = examples.findIndex(x => x.text === state.text);
+    const { point: words = "", task, beside = "" } = (!state.task && examples[i]) || {};
     menu.value = i < 0 ? "" : String(i);
     say(".point", words);
     say(".try", task ?? "");
@@ -444,7 +468,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     state.numbers = { ...examples[i].numbers };
     state.hold = new Set(examples[i].hold);
     descent.open = state.hold.size > 0;
-    point(i);
+    point();
     update();
     settle();
   };
@@ -466,6 +490,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     if (!found) return;
     if (file === undefined) return copyText(found.text, name);
     const blob = png ? await pngOf(found.text) : new Blob([found.text], { type: found.kind });
+    if (!blob) return toast("This picture is too large for a PNG: take the SVG.");
     download(png ? found.name.replace(/svg$/, "png") : found.name, blob);
     toast(`${name} saved`);
   };

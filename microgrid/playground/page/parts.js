@@ -79,7 +79,7 @@ const readHash = hash => {
   const pairs = [...listed(bits.get("numbers"))].map(pair => pair.split(":"));
   const finite = pairs.filter(([name, x]) => name && x && Number.isFinite(+x));
   return {
-    text: bits.get("text") ?? "",
+    text: (bits.get("text") ?? "").replace(/\r\n?/g, "\n"), // as a textarea has it
     numbers: Object.fromEntries(finite.map(([name, x]) => [name, +x])),
     step: step >= 0 ? step : null, // null: the last
     predict: bits.get("mode") === "predict",
@@ -127,11 +127,20 @@ const plain = shown => shown.replace("−", "-");
 /** A number of a gate's arithmetic, with as many digits as it takes to go on with it. */
 const digits = x => (typeof x === "string" ? x : String(+x.toPrecision(4))).replace("-", "−");
 
-/** How far a slider reaches: 1, 2 or 5 times a power of ten, beyond the number and at least 5. */
+/** How far a slider reaches: 1, 2 or 5 times a power of ten, beyond the number and at least 5; but
+    not to where its whole length is no float. */
 const reachOf = x => {
-  const size = Math.max(5, Math.abs(x) * 1.25), ten = 10 ** Math.floor(Math.log10(size));
+  const size = Math.min(1e307, Math.max(5, Math.abs(x) * 1.25)), ten = 10 ** Math.floor(Math.log10(size));
   return ten * [1, 2, 5, 10].find(n => n * ten >= size);
 };
+
+/** A field of numbers takes 1,5 and −1 for 1.5 and -1: the browser would drop the sign, and read 15. */
+const spelled = field => field.addEventListener("beforeinput", event => {
+  const { data } = event;
+  if (!/[,−]/.test(data ?? "")) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, data.replaceAll(",", ".").replaceAll("−", "-"));
+});
 
 /** The number with what a step of the slider leaves of it: 0.30000000000000004 is 0.3. */
 const tidy = (x, step) => +(Math.round(x / step) * step).toPrecision(12);
@@ -150,6 +159,8 @@ const drawn = (tag, attributes = {}, ...children) => {
   return e;
 };
 
+const stepsOf = ({ length }) => `${length - 1} ${length === 2 ? "step" : "steps"}`;
+
 /** The losses of a descent as a line; in powers of ten where they fall by more than a hundredfold. */
 const plotOf = losses => {
   const [wide, tall, left, low] = [320, 132, 52, 20], finite = losses.filter(Number.isFinite);
@@ -160,7 +171,7 @@ const plotOf = losses => {
   const y = loss => 8 + ((tall - low - 16) * (scale(most) - scale(loss))) / span;
   const at = losses.flatMap((loss, i) => (Number.isFinite(loss) ? [`${x(i)},${y(loss)}`] : []));
   const word = (text, x, y, anchor) => drawn("text", { x, y, "text-anchor": anchor }, text);
-  const said = `The loss over ${losses.length - 1} steps: from ${digits(losses[0])} to ${digits(losses.at(-1))}`;
+  const said = `The loss over ${stepsOf(losses)}: from ${digits(losses[0])} to ${digits(losses.at(-1))}`;
   return drawn("svg", { viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": said },
     drawn("path", { class: "axes", d: `M${left} 4V${tall - low}H${wide - 4}` }),
     drawn("polyline", { points: at.join(" ") }),
@@ -176,13 +187,17 @@ const download = (name, blob) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 };
 
-/** A picture as PNG, three pixels for each of the screen's, on white. */
+const LARGEST = 64e6, LONGEST = 16_000; // pixels of a PNG, on its longest side
+
+/** A picture as PNG, three pixels for each of the screen's, on white; fewer for a large picture, and
+    null for one that the browser cannot make. */
 const pngOf = async svg => {
   const image = new Image(), url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
   image.src = url;
   await image.decode();
-  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-  [canvas.width, canvas.height] = [3 * image.width, 3 * image.height];
+  const { width, height } = image, canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  const scale = Math.min(3, LONGEST / Math.max(width, height), Math.sqrt(LARGEST / (width * height)));
+  [canvas.width, canvas.height] = [Math.ceil(scale * width), Math.ceil(scale * height)];
   pen.fillStyle = "white";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(image, 0, 0, canvas.width, canvas.height);
