@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from shared.playground import playing
 
 import microgrid
 from microgrid.check.command import ADAPTERS
@@ -59,6 +60,10 @@ def test_every_session_stands_where_pytest_looks_for_doctests():
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("microgrid ")])
 def test_every_command_works_as_it_stands(command, tmp_path):
+    if command.startswith("microgrid play "):  # it runs until it is ended
+        with playing(*shlex.split(command)[2:]) as (_, address):
+            assert address.startswith("http://127.0.0.1:")
+        return
     engine = ROOT / "tests" / "check" / "engines" / "plain.py"
     (tmp_path / "my_engine.py").write_text(engine.read_text(encoding="utf-8"), encoding="utf-8")
     for name, file in {

@@ -18,8 +18,8 @@ Each question has `ask`, and about a circuit `text`, `numbers` of leaves by name
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,10 +44,11 @@ from microgrid.views.expression import Circuit, ExpressionError
 from microgrid.views.files import LayoutError
 from microgrid.views.notation import called, caption
 from microgrid.views.picture import Layout, lay_out
+from microgrid.views.rows import Row
 from microgrid.views.stepper import Steps, steps
 from microgrid.views.storyboard import QuietStory
 from microgrid.views.tables import short
-from microgrid.views.wording import MOST_DECIMALS, lowered, plural, signed
+from microgrid.views.wording import MOST_DECIMALS, lowered, plural, printable, signed
 
 MOST_DRAWINGS = 50
 MOST_FOLDED = 20  # blocks: there is a picture for each
@@ -89,16 +90,16 @@ class Playground:
 
     def answer(self, question: Any) -> Answer:
         """The answer to a question; {"error": …} for one that cannot be answered."""
-        start = time.perf_counter()
         try:
             if not isinstance(question, dict) or question.get("ask") not in [*self.questions]:
                 raise Refused(f"a question is an object that asks for {', '.join(self.questions)}")
-            found = self.questions[question["ask"]](question)
+            return self.questions[question["ask"]](question)
         except ExpressionError as error:
             return failed(error.reason, error.line or 0, error.column or 0)
         except (MicrogridError, Refused) as error:
             return failed(str(error))
-        return {**found, "ms": round((time.perf_counter() - start) * 1e3, 1)}
+        except Exception as error:  # of somebody's own operation, or of ours: a page has no log
+            return failed(f"a fault of the engine: {type(error).__name__}: {error}")
 
     # What a question is about
 
@@ -149,11 +150,13 @@ class Playground:
                 raise LayoutError(f"{plural(answer['gates'], 'gate')}: to draw them takes a while")
             if not drawn:
                 answer["svg"], *_ = self.drawn(film.key, lambda: [film.svg()])
-            if question.get("folded"):
-                few = len(answer["film"]["homes"]) <= MOST_FOLDED
-                answer["folded"] = self.drawn(f"{film.key} folded", film.folded) if few else []
         except LayoutError as error:
             return answer | {"undrawn": str(error)}
+        if question.get("folded"):
+            answer["folded"] = []
+            with suppress(LayoutError):  # the whole picture is there
+                if len(answer["film"]["homes"]) <= MOST_FOLDED:
+                    answer["folded"] = self.drawn(f"{film.key} folded", film.folded)
         return answer | {"key": film.key}
 
     def drawn(self, key: str, draw: Callable[[], list[str]]) -> list[str]:
@@ -215,7 +218,7 @@ def digits(question: Question) -> int:
 
 
 def failed(message: str, line: int = 0, column: int = 0) -> Answer:
-    message = " ".join(message.split("\n")[0].split())
+    message = printable(" ".join(message.split("\n")[0].split()))
     return {"error": {"message": message, "line": line, "column": column}}
 
 
@@ -225,8 +228,7 @@ def failed(message: str, line: int = 0, column: int = 0) -> Answer:
 def told(found: Circuit, film: Steps) -> Answer:
     """The result and the leaves, with the gradients that have arrived there."""
     place = {v: i for i, v in enumerate(topological(found.root))}
-    rows = [row for frame in film.frames for row in frame.rows]
-    gradient = {found.root: 1.0} | {row.parent_node: row.total for row in rows}
+    gradient = {found.root: 1.0} | {row.parent_node: row.total for row in all_rows(film)}
     end = found.root
     return {
         "gates": sum(v.op is not None for v in place),
@@ -239,7 +241,7 @@ def told(found: Circuit, film: Steps) -> Answer:
             for name, v in found.leaves.items()
         ],
         "notes": [*found.notes, *unused(found, place)],
-        "trouble": trouble(found, film),
+        "trouble": trouble(film, place),
     }  # fmt: skip
 
 
@@ -251,9 +253,13 @@ def unused(found: Circuit, used: Collection[Value]) -> list[str]:
     return [f"{end} does not depend on {names}: not drawn"] * bool(aside)
 
 
+def all_rows(film: Steps) -> list[Row]:
+    return [row for frame in film.frames for row in frame.rows]
+
+
 def rows(film: Steps) -> dict[str, list[Answer]]:
-    """Each += of the frames that have some, to be asked for."""
-    questions = asked([row for frame in film.frames for row in frame.rows])
+    """The rows of each frame that has some, each with its question to the reader."""
+    questions = asked(all_rows(film))
     return {
         str(k): [
             {"to": called(row.parent_node),
@@ -266,18 +272,17 @@ def rows(film: Steps) -> dict[str, list[Answer]]:
     }  # fmt: skip
 
 
-def trouble(found: Circuit, film: Steps) -> Answer | None:
+def trouble(film: Steps, place: Mapping[Value, int]) -> Answer | None:
     """The first number of the pass that is not finite, and where it stands."""
 
     def shown(x: Any) -> str:
         return signed(short(x))
 
-    place = {v: i for i, v in enumerate(topological(found.root))}
     for v, i in place.items():
         if not is_finite(v.data):
             words = f"{called(v)} is {shown(v.data)}, the first number that is not finite"
             return {"words": words, "node": f"{film.prefix}n{i}"}
-    for row in [row for frame in film.frames for row in frame.rows]:
+    for row in all_rows(film):
         if not is_finite(row.total):
             factors = f"local {shown(row.local)} × upstream {shown(row.upstream)}"
             sends = f"{caption(row.child_node)} sends {factors} = {shown(row.share)} to"

@@ -60,7 +60,7 @@ def engine_zip() -> bytes:
 def license_of(package: str) -> bytes:
     """The licence that an installed package comes with."""
     paths = [path for path in files(package) or () if path.name.startswith("LICENSE")]
-    return b"".join([path.locate().read_bytes() for path in paths])
+    return b"".join([path.read_binary() for path in paths])
 
 
 def zipped(found: dict[str, bytes]) -> bytes:

@@ -65,8 +65,8 @@ class Graph:
     """
 
     def __init__(self, root: Value) -> None:
+        check_size(topological(root))
         self.order = topological(deepcopy(root))
-        check_size(self.order)
         leaves = [v for v in self.order if v.op is None and not isinstance(v, Constant)]
         taken = {v.label for v in self.order}
         free = (name for i in count(1) if (name := f"x_{i}") not in taken)

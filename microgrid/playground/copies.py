@@ -42,10 +42,10 @@ def python(text: Text, found: Circuit) -> str:
         if label in found.leaves:
             continue
         own, y = spell.name(name), found.lines.get(label, found.root)
-        value = spell.formula(tree)
-        made = y.op or y in found.leaves.values()
+        value = spell.formula(tree)  # a number, if there are no names, also for Python
+        made = spell.has_names(tree)
         script.append(f"{own} = {value}" if made else f'{own} = mg.Value({value}, "{label}")')
-        if y.op and y.label == label:
+        if made and y.op and y.label == label:
             script.append(f'{own}.label = "{label}"')
     leaves = ", ".join(map(spell.name, found.leaves))
     end = END.format(result=spell.name(lines[-1][0] or found.root.label), leaves=leaves)
@@ -61,6 +61,13 @@ class Spelling(ast.NodeTransformer):
 
     def formula(self, tree: ast.expr) -> str:
         return ast.unparse(self.visit(deepcopy(tree)))
+
+    def has_names(self, tree: ast.AST) -> bool:
+        """Whether there are names in it, beside those of conditions: they make it a Value."""
+        if isinstance(tree, ast.Compare):
+            return False
+        own = isinstance(tree, ast.Name) and tree.id in self.names
+        return own or any(map(self.has_names, ast.iter_child_nodes(tree)))
 
     def name(self, name: str) -> str:
         """The name as Python has it, or another one where the script needs it."""

@@ -50,12 +50,12 @@ class Play(Hinted):
     """
 
     def __init__(self, root: Value, decimals: int, layout: Layout | None) -> None:
-        self._film = steps(root, decimals, layout)
-        self._decimals, self._prefix = decimals, f"play{next(NUMBERS)}-"
         try:
             self._source = Graph(root)
         except Refused as error:
             raise GraphError(f"{error} in a graph to play with") from None
+        self._film = steps(root, decimals, layout)
+        self._decimals, self._prefix = decimals, f"play{next(NUMBERS)}-"
         self._playground = Playground(layout, self._source, self._prefix)
 
     def __repr__(self) -> str:

@@ -16,19 +16,17 @@ from microgrid.views.numerals import read
 from microgrid.views.rows import Row
 from microgrid.views.wording import decimals
 
-ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
 NO_NUMBER = "write a number, such as −0.5, 0,5 or 1/3"
 NEAR = Fraction(1, 200)  # of a number that comes from rounded ones
 
 
 def asked(rows: Sequence[Row]) -> Iterator[str]:
-    """Of each row of a pass, what it brings about: the question to its reader."""
+    """The question that each row of a pass answers: the gradient of a node when it has arrived."""
     uses, met = Counter(row.parent_node for row in rows), Counter[Value]()
     for row in rows:
         v = row.parent_node
         met[v] += 1
-        nth = ORDINALS[met[v] - 1] if met[v] <= len(ORDINALS) else f"{met[v]}th"
-        after = f" after the {nth} of its {uses[v]} shares" if uses[v] > 1 else ""
+        after = f" after {met[v]} of its {uses[v]} shares" if uses[v] > 1 else ""
         yield f"What is the gradient of {called(v)}{after}?"
 
 

@@ -15,7 +15,13 @@ INSTALL = f"npm install --prefix runtime {' '.join([f'{x}@{v}' for x, v in VERSI
 
 
 class SiteError(MicrogridError):
-    """A folder that `microgrid site` can neither read from nor write to."""
+    """A folder that `microgrid site` can neither read from nor write to.
+
+    >>> runtime(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    microgrid.playground.runtime.SiteError: nowhere has no pyodide/pyodide.mjs: get it by ...
+    """
 
 
 class File(NamedTuple):

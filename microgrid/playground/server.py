@@ -38,8 +38,8 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
-    """A request that is not answered: the status, and why."""
+class HttpError(Exception):
+    """A request that is not answered: the status of HTTP, and why."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -87,16 +87,16 @@ class Server(ThreadingTCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever hung up gets no traceback here."""
 
-    def answer(self, question: str) -> str:
-        """The reply; Refused where too many questions wait, and for a fault of our own."""
+    def answer(self, question: str) -> bytes:
+        """The reply; HttpError where too many questions wait, and for a fault of our own."""
         if not self.places.acquire(blocking=False):
-            raise Refused(503, "too many questions wait for their answers: ask again")
+            raise HttpError(503, "too many questions wait for their answers: ask again")
         try:
             with self.turns:
-                return self.reply(question)
+                return self.reply(question).encode()
         except Exception as error:
             said = f"a fault of the server: {type(error).__name__}: {error}"
-            raise Refused(500, said) from error
+            raise HttpError(500, said) from error
         finally:
             self.places.release()
 
@@ -147,12 +147,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.check()
             if self.path == "/ask":
-                raise Refused(405, "questions are sent by POST")
+                raise HttpError(405, "questions are sent by POST")
             if self.path.partition("?")[0] not in self.server.files:
-                raise Refused(404, "there is no such file")
+                raise HttpError(404, "there is no such file")
             self.send(200, *self.server.files[self.path.partition("?")[0]])
-        except Refused as refused:
-            self.refuse(refused)
+        except HttpError as error:
+            self.refuse(error)
 
     do_HEAD = do_GET
 
@@ -160,47 +160,47 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.check()
             if self.path != "/ask":
-                raise Refused(404, "questions are sent to /ask")
+                raise HttpError(404, "questions are sent to /ask")
             if self.headers.get_content_type() != "application/json":
-                raise Refused(415, "questions are JSON: application/json")
+                raise HttpError(415, "questions are JSON: application/json")
             question = self.rfile.read(self.size())
             try:
                 text = question.decode()
             except UnicodeDecodeError:
-                raise Refused(400, "questions are UTF-8") from None
-            self.send(200, KINDS[".json"], self.server.answer(text).encode())
-        except Refused as refused:
-            self.refuse(refused)
+                raise HttpError(400, "questions are UTF-8") from None
+            self.send(200, KINDS[".json"], self.server.answer(text))
+        except HttpError as error:
+            self.refuse(error)
 
     def check(self) -> None:
-        """Refused for what does not come from our page, or from a person who typed the address."""
+        """HttpError for what comes neither from our page nor from a person with the address."""
         for name in ("Host", "Origin", "Content-Type", "Content-Length"):
             if len(self.headers.get_all(name, [])) > 1:
-                raise Refused(400, f"{name} stands twice")
+                raise HttpError(400, f"{name} stands twice")
         host = self.headers.get("Host", "")
         if not LOCAL.fullmatch(host):
-            raise Refused(403, "this server answers to 127.0.0.1 and localhost alone")
+            raise HttpError(403, "this server answers to 127.0.0.1 and localhost alone")
         if self.headers.get("Origin", f"http://{host}").lower() != f"http://{host}".lower():
-            raise Refused(403, "asked by a page of another site")
+            raise HttpError(403, "asked by a page of another site")
         site = self.headers.get("Sec-Fetch-Site", "none")
         link = self.command == "GET" and self.headers.get("Sec-Fetch-Mode") == "navigate"
         if site not in ("same-origin", "none") and not link:
-            raise Refused(403, "asked by a page of another site")
+            raise HttpError(403, "asked by a page of another site")
 
     def size(self) -> int:
-        """The length of the question; Refused where it is not told, or too large."""
+        """The length of the question; HttpError where it is not told, or too large."""
         told = self.headers.get("Content-Length", "")
         if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,20}", told):
-            raise Refused(411, "Content-Length tells how long a question is")
+            raise HttpError(411, "Content-Length tells how long a question is")
         if int(told) > LARGEST:
-            raise Refused(413, f"a question of {told} bytes; at most {LARGEST} here")
+            raise HttpError(413, f"a question of {told} bytes; at most {LARGEST} here")
         return int(told)
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, error: HttpError) -> None:
         """Say why, and hang up; what else was sent is read for a moment, lest this be lost."""
         self.close_connection = True
-        body = json.dumps({"error": {"message": str(refused), "line": 0, "column": 0}})
-        self.send(refused.status, KINDS[".json"], body.encode())
+        body = json.dumps({"error": {"message": str(error), "line": 0, "column": 0}})
+        self.send(error.status, KINDS[".json"], body.encode())
         self.connection.shutdown(socket.SHUT_WR)
         self.stream.within(1)
         while self.rfile.read1(LARGEST):
@@ -209,7 +209,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What BaseHTTPRequestHandler finds wrong, said as our own refusals."""
         self.command = getattr(self, "command", None) or "GET"
-        self.refuse(Refused(code, self.responses[code][0]))
+        self.refuse(HttpError(code, self.responses[code][0]))
 
     def send(self, status: int, kind: str, body: bytes) -> None:
         self.connection.settimeout(PROMPT)

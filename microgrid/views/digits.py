@@ -141,11 +141,22 @@ def is_rounded(x: Number, text: str) -> bool:
     return isinstance(shown, Fraction) and shown != x
 
 
+LARGE = 10_000
+
+
 def right(compute: Callable[..., Any], shown: Sequence[str], end: str) -> bool:
-    """Whether the numbers as they are written give the result as it is written."""
-    for kind in (number_of, nearest):  # exactly, or as floats where a function takes no others
+    """Whether the numbers as they are written give the result as it is written.
+
+    They do so exactly, or as floats where a function takes no others, or a number is so large that
+    an exact power could be endless.
+    """
+    sizes: list[Any] = [abs(number_of(x)) for x in shown]
+    exact = all(x <= LARGE for x in sizes)
+    beyond = not exact and max(sizes) < math.inf  # then inf is no result, but stands for one
+    for kind in (number_of, nearest)[not exact :]:
         with suppress(Exception):  # anyone's function
-            return fits(compute(*map(kind, shown)), end)
+            found = compute(*map(kind, shown))
+            return fits(found, end) and not (beyond and abs(found) == math.inf)
     return False
 
 

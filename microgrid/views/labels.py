@@ -107,9 +107,6 @@ class Reader:
         self.at += 1
         return self.tokens[self.at - 1] if self.at <= len(self.tokens) else ""
 
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
     def parts(self, end: str = "", bold: bool = False) -> tuple[Part, ...]:
         """Parts up to this token, which is taken, too."""
         found = list[Part]()

@@ -5,8 +5,6 @@ import io
 import json
 import math
 import re
-import subprocess
-import sys
 from fractions import Fraction
 from xml.etree import ElementTree
 
@@ -133,7 +131,7 @@ def test_only_a_new_drawing_is_laid_out_and_each_question_has_one_answer():
         play.answer(question | {"numbers": {"a": x}})
     assert len(laid_out) == 1
     again = json.loads(play.reply(json.dumps(question)))
-    assert {**again, "ms": 0} == {**json.loads(json.dumps(first)), "ms": 0}
+    assert again == json.loads(json.dumps(first))
     assert "svg" not in play.answer(question | {"have": first["key"]})
     assert "folded" not in first
 
@@ -231,8 +229,7 @@ def test_the_usual_mistakes_are_known_and_what_follows_from_shown_numbers_is_rig
 def test_each_share_is_asked_for_in_words():
     rows = right("circuit", "(a*b + a)*a", rows=True)["rows"].values()
     assert [row["question"] for frame in rows for row in frame if row["to"] == "a"] == [
-        f"What is the gradient of a after the {nth} of its 3 shares?"
-        for nth in ("first", "second", "third")
+        f"What is the gradient of a after {n} of its 3 shares?" for n in (1, 2, 3)
     ]
 
 
@@ -318,6 +315,7 @@ def assert_script(text, at):
 @example(r"\theta_1 * W^{(1)} + 2x₁", {"W^{(1)}": 3.0})
 @example("w", {"w": 3.0})
 @example("2 + 3", {})
+@example("h = where(x > 0, 2, 3)\nwhere(x < h, 1, 5)", {})
 @example("h = w\nh*h", {"w": 3.0})
 def test_the_python_copy_runs_and_gives_the_same_numbers(text, at):
     assert_script(text, at)
@@ -484,6 +482,13 @@ WRONG = [  # questions
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["0.5^y", "(x + 1)^(y + 1)*2", "y*(0.999^y)"])
+def test_a_huge_exponent_is_no_endless_answer(text):
+    """Exact fractions to such a power would take hours."""
+    answer = right("circuit", text, numbers={"x": -0.5, "y": 1e9}, rows=True, table=True)
+    assert answer["result"]["value"] == 0.0
+
+
 @pytest.mark.parametrize("question", WRONG, ids=str)
 def test_a_question_that_cannot_be_is_answered_by_words(question):
     assert PLAY.answer(question)["error"]["message"]
@@ -495,39 +500,3 @@ def test_the_first_number_that_is_not_finite_is_named_with_its_place():
     shown = right("circuit", "sqrt(x)*2", numbers={"x": 0})["trouble"]
     assert shown["words"].startswith("sqrt sends local inf × upstream 2 = inf to x: the first")
     assert right("circuit", "x*2")["trouble"] is None
-
-
-ALONE = """
-import sys
-from importlib.abc import MetaPathFinder
-
-class Nothing(MetaPathFinder):
-    def find_spec(self, name, *_):
-        known = {*sys.stdlib_module_names, "microgrid", "graphviz"}
-        if name.partition(".")[0] not in known and not name.startswith("_sysconfigdata"):
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Nothing())
-from microgrid.playground.answer import Playground
-play = Playground(lambda dot: SVG)
-for shown in play.answer({"ask": "examples"})["examples"][::4]:
-    about = {key: shown[key] for key in ("text", "numbers")}
-    last = len(play.answer({**about, "ask": "circuit"})["film"]["frames"]) - 2
-    for more in (
-        {"ask": "circuit", "table": True, "rows": True},
-        {"ask": "guess", "frame": last, "to": 0, "guess": "0,5"},
-        {"ask": "nudge", "leaf": [*shown["numbers"]][0]},
-        {"ask": "descend", "steps": 3},
-        *[{"ask": "copy", "as": kind} for kind in ("python", "latex", "svg", "worksheet")],
-    ):
-        answer = play.answer(about | more)
-        assert "error" not in answer, (about, more, answer)
-assert "numpy" not in sys.modules
-"""
-
-
-def test_all_questions_are_answered_with_the_standard_library_and_graphviz_alone():
-    done = subprocess.run(
-        [sys.executable, "-c", f"SVG = {SVG!r}{ALONE}"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr

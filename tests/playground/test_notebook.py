@@ -77,6 +77,9 @@ def test_what_cannot_be_is_said():
     assert told["error"]["message"] == "half: 4.0"
     nudged = mg.play(failing(x)).answer({"ask": "nudge", "leaf": "x"})
     assert "has no value there: half: 3.01" in nudged["sentence"]
+    without_slope = mg.custom_op("half", lambda x: x / 2, lambda y, x: {3.0: 0.5}[x])
+    told = replied(mg.play(without_slope(x)), {"question": {"ask": "circuit", "numbers": {"x": 4}}})
+    assert told["answer"]["error"]["message"] == "a fault of the engine: KeyError: 4.0"
     with pytest.raises(GraphError, match="201 gates: there may be 200"):
         mg.play(sum([x] * 201, x))
 
@@ -124,20 +127,28 @@ def test_the_page_asks_the_kernel_and_stands_in_the_place_of_the_film(chromium):
     shown = mg.play(w * x * x)
     tab = chromium.new_page()
     wrong = []
+
+    def film(id):  # each session counts its pages anew
+        return f'<p id="{id}" data-play="{shown._prefix}">film</p>'
+
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.expose_function("reply", lambda message: replied(shown, message))
     tab.set_content(
-        f'<style>{style("")}</style><p data-play="{shown._prefix}">film</p><div id="out"></div>'
+        f'<style>{style("")}</style>{film("older")}{film("own")}<div id="out"></div>{film("below")}'
     )
     tab.evaluate(HOST, [f"{script()}\n{read('notebook.js')}", shown._prefix])
     tab.get_by_text("12.00").first.wait_for()
-    assert tab.locator("[data-play]").is_hidden()
+    assert [tab.locator(id).is_hidden() for id in ("#older", "#own", "#below")] == [0, 1, 0]
     assert tab.locator("textarea").first.is_hidden()
     tab.locator("input[type=number][data-leaf=x]").fill("5")
     tab.locator("[data-gradient=x]", has_text="30.00").wait_for()
     assert tab.locator("[data-result]").inner_text() == "75.00"
+    tab.keyboard.press("Control+y")  # nothing to do again
+    tab.locator("input[type=range][data-leaf=x]").focus()
+    tab.keyboard.press("Control+z")
+    tab.locator("[data-gradient=x]", has_text="12.00").wait_for()
     tab.evaluate("dispose()")
-    assert tab.locator("[data-play]").is_visible()
+    assert tab.locator("#own").is_visible()
     assert wrong == []
     assert x.data == 2.0
     tab.close()

@@ -178,13 +178,22 @@ def test_an_error_stands_at_its_place_and_the_old_picture_stays(play, expect):
     expect(gradient(tab, "a")).to_have_text("3.00")
 
 
+def still(tab):
+    """The page's clock goes on where the test moves it, and nowhere else."""
+    tab.clock.install(time=0)
+    tab.clock.pause_at(1000)
+
+
 def test_half_a_name_is_no_slider(play, expect):
-    tab = play(FORK)
+    tab = play(FORK, before=still)
     questions = asked(tab)
     text = tab.locator("#source")
     text.focus()
     tab.keyboard.press("End")
-    text.press_sequentially(" * weight", delay=10)
+    for letter in " * weight":
+        text.press_sequentially(letter)
+        tab.clock.run_for(300)
+    tab.clock.run_for(100)
     expect(slider(tab, "weight")).to_be_visible()
     assert {q["text"] for q in questions} == {FORK["text"] + " * weight"}
 
@@ -318,6 +327,14 @@ def test_descent_takes_one_step_or_many_and_keeps_what_is_held(play, expect):
     tab.keyboard.press("Control+z")
     expect(field(tab, "w")).to_have_value("1.6")
     assert reached(expect, tab, numbers="w:1.6,x:2")["hold"] == "x"
+
+
+def test_steps_of_descent_follow_each_other_however_fast_they_are_wished_for(play, expect):
+    tab = play({"text": "loss = w^2", "numbers": "w:1"})
+    tab.locator(".descent summary").click()
+    tab.locator("[data-steps='1']").evaluate("e => { for (let i = 0; i < 3; i++) e.click(); }")
+    expect(tab.get_by_role("img", name="The loss over 3 steps: from 1 to 0.2621")).to_be_visible()
+    expect(field(tab, "w")).to_have_value("0.512")
 
 
 def thick(tab):
@@ -575,7 +592,7 @@ def test_a_server_that_is_gone_is_told_and_found_again(chromium, expect):
 
 WORKER = """
 onmessage = async ({ data: { id, text } }) => {
-  if (text.includes("forever")) for (postMessage({ said: "a long question" });;);
+  if (/forever|"folded"/.test(text)) for (postMessage({ said: "a long question" });;);
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };
   postMessage({ id, text: await (await fetch("ask", options)).text() });
 };
@@ -621,6 +638,24 @@ def test_examples_are_there_before_the_engine_and_one_that_takes_too_long_is_end
         expect(tab.get_by_role("alert")).to_be_hidden()
 
 
+def test_pictures_with_closed_blocks_that_take_too_long_are_done_without(play, expect):
+    page = files("pyodide") | {"worker.js": WORKER.encode(), "examples.json": b'{"examples":[]}'}
+    with running(page=page) as server:
+
+        def before(tab):
+            tab.clock.install()
+            tab.route("**/engine.zip", lambda route: route.fulfill(body=""))
+
+        tab = play({"text": NETWORK}, server.address, before, viewport=NARROW)
+        expect(tab.locator(".engine")).to_contain_text("a long question")
+        tab.clock.fast_forward(PATIENCE)
+        expect(tab.locator(".engine")).to_be_hidden()
+        field(tab, "d").fill("-1")
+        expect(field(tab, "d")).to_be_enabled()
+        expect(tab.locator("[data-result]")).to_have_text("0.32")
+        expect(tab.get_by_role("alert")).to_be_hidden()
+
+
 def test_the_keyboard_alone_reaches_everything(play, expect):
     tab = play(FORK)
     reached = set()
@@ -651,10 +686,12 @@ def test_the_keyboard_alone_reaches_everything(play, expect):
 
 
 def test_a_drag_is_not_read_out_number_by_number(play, expect):
-    tab = play(FORK)
+    tab = play(FORK, before=still)
     slider(tab, "a").fill("2")
     live = tab.locator(".film .words")
+    tab.clock.run_for(1000)
     expect(live).to_have_attribute("aria-live", "off")
+    tab.clock.run_for(1000)
     expect(live).to_have_attribute("aria-live", "polite")
 
 

@@ -203,11 +203,12 @@ def test_bytes_that_drip_do_not_hold_a_connection(data):
     """Half a request is ended after PROMPT seconds, however many more bytes come meanwhile."""
     with running(PROMPT=0.3) as server, socket.create_connection(server.server_address, 10) as link:
         link.sendall(data)
-        start = time.monotonic()
+        drips = 0
         with contextlib.suppress(OSError):
-            while not readable(link, 0.05):
+            while drips < 500 and not readable(link, 0.05):
                 link.sendall(b" ")
-        assert time.monotonic() - start < 5
+                drips += 1
+        assert drips < 500
         assert status(exchange(server, question())) == 200
 
 
@@ -335,5 +336,8 @@ def test_play_needs_neither_numpy_nor_the_page_to_start():
 
 def test_the_files_of_the_page_name_no_other_host():
     for name, data in files("pyodide").items():
-        hosts = set(re.findall(rb"https?://[\w.]+", data)) - {b"http://www.w3.org"}
+        hosts = set(re.findall(rb"https?://[\w.]+", data)) - {
+            b"http://www.w3.org",
+            b"http://localhost",
+        }
         assert not hosts, name

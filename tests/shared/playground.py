@@ -35,6 +35,7 @@ WRONG = {  # questions that are answered by words alone
     "a long number": QUESTION.replace("3", "9" * 5000),
     "code": QUESTION.replace("(a*b + a) * a", "__import__('os').getpid()"),
     "half a character": QUESTION.replace("(a*b + a) * a", "\\ud800"),
+    "half a character in a name": '{"ask": "circuit", "numbers": {"\\ud800": "1"}, "text": "x"}',
     "many signs": QUESTION.replace("(a*b + a) * a", "-" * 3900 + "a"),
     "nested brackets": QUESTION.replace("(a*b + a) * a", "(" * 1900 + "a" + ")" * 1900),
     "a power of powers": QUESTION.replace("(a*b + a) * a", "9**9**9**9 * a"),

@@ -5,11 +5,14 @@ const SILENCE = 30_000; // milliseconds, after which a kernel is taken to be gon
 export default {
   render({ model, el }) {
     const waiting = new Map(); // by the ids of questions: what takes the answer
-    const film = document.querySelector(`[data-play="${CSS.escape(model.get("film"))}"]`);
+    const films = `[data-play="${CSS.escape(model.get("film"))}"]`; // one of an older session, too
+    let film = null; // the one above
     const hear = ({ id, answer }) => {
       if (!waiting.has(id)) return; // the question of another view
       waiting.get(id)(answer);
       waiting.delete(id);
+      film ??= [...document.querySelectorAll(films)]
+        .findLast(e => e.compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING);
       if (film) film.hidden = true;
     };
     const ask = question => new Promise((resolve, reject) => {
@@ -22,6 +25,7 @@ export default {
     });
     model.on("msg:custom", hear);
     el.classList.add("microgrid-play");
+    el.dataset.lmSuppressShortcuts = "true"; // a slider's arrow keys would move between cells
     mount(el, ask, { fixed: true });
     return () => {
       model.off("msg:custom", hear);

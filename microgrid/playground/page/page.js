@@ -33,7 +33,8 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   // Questions: one circuit is under way; of those that wait only the newest is asked
 
   let answer = null, loaded = null, svg = ""; // the last one that was a circuit; its drawing, and the key
-  let folds = false, folded = null; // whether pictures with closed blocks are wanted; the key of those there
+  let folds = false, folded = null; // whether pictures with closed blocks are wanted, null where they take
+                                    // too long; the key of those there
   let waiting = null, busy = null, gone = false, most = FEW; // gates that are drawn without a word
   const question = () => ({
     ask: "circuit", text: state.text, numbers: { ...state.numbers }, digits: 2, most,
@@ -59,12 +60,12 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
       gone = !!got.gone;
     }
   };
-  const also = async more => { // a question beside it: its answer, or null
-    const found = await ask({ text: state.text, numbers: { ...state.numbers }, ...more })
-      .catch(error => ({ error }));
-    if (!found.error) return found;
-    toast(found.error.message);
-    return null;
+  const also = async more => { // a question beside it: its answer, or null; a late one is of use as a copy alone
+    const { text: words, numbers } = state;
+    const found = await ask({ text: words, numbers: { ...numbers }, ...more }).catch(error => ({ error }));
+    const late = state.text !== words || state.numbers !== numbers;
+    if (found.error) toast(found.error.message);
+    return found.error || (late && more.ask !== "copy") ? null : found;
   };
   const complain = (words, line = 0, column = 0) => {
     element.classList.toggle("stale", !!words);
@@ -84,6 +85,10 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   };
   blank("");
   const receive = (got, asked) => {
+    if (got.late && asked.folded) { // without them, then
+      folds = null;
+      return update();
+    }
     if (got.error) {
       const { message, line, column } = got.error;
       if (asked.text === text.value) complain(message, line, column);
@@ -121,7 +126,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     fold();
   };
   const fold = () => { // a picture that does not fit gets others, with closed blocks
-    if (folds || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
+    if (folds !== false || !loaded || answer.key !== loaded || !answer.film.homes.length || film.fits) return;
     folds = true;
     update();
   };
@@ -336,7 +341,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
 
   // Descent
 
-  let losses = [];
+  let losses = [], descending = Promise.resolve(); // one after the other: each begins where the last one ended
   const rate = find(".rate");
   spelled(rate);
   const forget = () => { // another circuit, or other numbers
@@ -358,7 +363,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
     settle();
   };
   for (const b of descent.querySelectorAll("[data-steps]"))
-    b.addEventListener("click", () => descend(+b.dataset.steps));
+    b.addEventListener("click", () => (descending = descending.then(() => descend(+b.dataset.steps))));
   descent.addEventListener("toggle", () => element.classList.toggle("descending", descent.open));
 
   // What is kept: the address, and what can be undone
@@ -541,6 +546,7 @@ const mount = (element, ask, { alone = false, fixed = false, listen = () => {} }
   });
   if (fixed) {
     element.classList.add("fixed");
+    settle(); // there is no text to restore
     return update();
   }
   if (alone) {

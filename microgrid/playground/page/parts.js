@@ -26,8 +26,9 @@ const inWorker = progress => {
     worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     ready = new Promise((resolve, reject) => {
       const fail = why => {
-        progress(`The engine did not start: ${why}`);
-        reject(Error(`The engine did not start: ${why}`));
+        const said = `The engine did not start: ${why}. To try again, reload the page.`;
+        progress(said);
+        reject(Error(said));
       };
       worker.onerror = event => fail(event.message ?? "a file is missing");
       worker.onmessage = ({ data }) => {
@@ -46,7 +47,7 @@ const inWorker = progress => {
       const late = setTimeout(() => {
         worker.terminate();
         begin();
-        answered({ error: { message: "This took too long and was ended.", line: 0, column: 0 } });
+        answered({ late: true, error: { message: "This took too long and was ended.", line: 0, column: 0 } });
       }, PATIENCE);
       answered = answer => (clearTimeout(late), resolve(answer));
       worker.postMessage({ id: ++count, text: JSON.stringify(question) });

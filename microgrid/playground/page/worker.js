@@ -1,6 +1,6 @@
 /* The engine in the browser: the package's own Python by Pyodide, layouts by Graphviz, both as
-   WebAssembly. It gets {id, text}, a question as JSON, and posts {id, text}, the answer; before
-   that {said} as each part arrives, and {ready} or {failed}.
+   WebAssembly. It gets {id, text}, a question as JSON, and posts {id, text}, the answer. Each time
+   that Python begins it posts {said} as each part arrives, and {ready} or {failed}.
 
    RUNTIME, which stands before this, has the address of each file, and its hash where it comes
    from another host: the browser refuses a file that is not the one. */
@@ -60,19 +60,20 @@ const start = async () => {
   return Playground(dot => drawer.layout(dot, "svg", "dot"));
 };
 
-let playground = start();
-Promise.race([playground, missing]).then(
-  () => postMessage({ ready: true }),
-  error => postMessage({ failed: error.message }),
-);
+const begin = () => {
+  const begun = Promise.race([start(), missing]);
+  begun.then(() => postMessage({ ready: true }), error => postMessage({ failed: error.message }));
+  return begun;
+};
+let playground = begin();
 
 const reply = async text => {
-  const engine = await Promise.race([playground, missing]);
+  const engine = await playground;
   drawer = await (await graphviz).Graphviz.load();
   try {
     return engine.reply(text);
   } catch (error) { // Python itself has failed: it begins anew
-    playground = start();
+    playground = begin();
     throw error;
   }
 };

@@ -298,10 +298,12 @@ def suspect(rows: Floats, o: int, wide: int) -> bool:
     return y != 0
 
 
-def operate(code: int, x: Floats, o: int, p: int, q: int, r: int, count: int) -> None:
+def operate(
+    code: int, x: Floats, o: np.uint64, p: np.uint64, q: np.uint64, r: np.uint64, count: int
+) -> None:  # fmt: skip
     """So many numbers of x from o on; the operands begin at p, q and r, as many as it takes.
 
-    These are unsigned: an index that may be below 0 takes a test in each turn.
+    These have no sign: an index that may be below 0 takes a test in each turn.
     """
     # ---- for each operation of few operands
     if code == NUMBER:  # name
@@ -311,8 +313,8 @@ def operate(code: int, x: Floats, o: int, p: int, q: int, r: int, count: int) ->
     # ----
 
 
-def multiply(x: Floats, o: int, p: int, q: int, count: int) -> None:
-    """So many products, from o on, of the numbers of x from p and q on, all unsigned."""
+def multiply(x: Floats, o: np.uint64, p: np.uint64, q: np.uint64, count: int) -> None:
+    """So many products, from o on, of the numbers of x from p and q on."""
     for s in range(np.uint64(count)):
         x[o + s] = x[p + s] * x[q + s]
 

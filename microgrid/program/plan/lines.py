@@ -40,10 +40,10 @@ FORWARD, BACKWARD = 0, 1
 class Order(NamedTuple):
     """When lines run; a window and a rank for each of them."""
 
-    phase: int
+    phase: Any  # of all, or of each
     window: Ints
     rank: Ints
-    depth: Any = 0
+    depth: Any = 0  # of all, or of each
 
     def take(self, rows: Any) -> Order:
         return self._replace(window=self.window[rows], rank=self.rank[rows])

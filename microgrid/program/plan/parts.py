@@ -56,9 +56,10 @@ def in_parts(lines: Lines) -> None:
         return
     lines.columns = [[*x, depth * DEEP] for *x, depth in lines.columns]
     made: dict[int, None] = {}  # codes; the parts of a part stand before it
-    for (out, codes, _, *order, depth), args in whole:
+    for (out, codes, _, phase, window, rank, depth), args in whole:
         parts = tape_of_parts(lines.ops[codes[0]], args.shape[1])
-        [found] = inlined(lines, parts, [*args.T], Order(*order, depth=depth * DEEP))
+        order = Order(phase, window, rank, depth * DEEP)
+        [found] = inlined(lines, parts, [*args.T], order)
         lines.aliases.append((out, found))
         made |= dict.fromkeys(map(lines.code, parts.ops))
     for code in made:
@@ -94,4 +95,4 @@ def taken(lines: Lines, codes: Collection[int]) -> list[tuple[list[Ints], Ints]]
 
 def width(entry: tuple[list[Ints], Ints]) -> int:
     """How many arguments each line has."""
-    return entry[1].shape[1]
+    return int(entry[1].shape[1])
