@@ -56,7 +56,8 @@ GRADIENT_MISTAKES: dict[str, Pass] = {  # hint: the backward pass with this mist
         SWITCHER, lambda row: row.parent_node.data
     ),
     "A router hands all of its upstream to the input that won, and nothing to the others.": by_role(
-        ROUTER, lambda row: 1
+        ROUTER,
+        lambda row: row.local if 0 < row.local < 1 else 1,  # a tie has no one winner
     ),
     "A router hands its upstream to the input that *won*; "
     "you gave it to the one that lost.": by_role(ROUTER, lambda row: 1 - row.local),

@@ -8,7 +8,8 @@ from typing import Any
 
 from microgrid.engine.calculus import gradients
 from microgrid.engine.errors import MicrogridError
-from microgrid.engine.value import Constant, Value, topological
+from microgrid.engine.slopes import NO_PATH
+from microgrid.engine.value import Constant, Value, edges, topological
 from microgrid.playground.circuits import Source
 from microgrid.playground.questions import Answer, Refused, is_finite, plain
 from microgrid.views.expression import Circuit, ExpressionError
@@ -56,6 +57,8 @@ def why_not(here: Circuit, there: Circuit, apart: float) -> str:
     for v, w in zip(before, behind):
         if crosses(v, w):
             return f"{caption(v)} has a kink on the way"
+        if v.op and all(part is NO_PATH for _, part in edges(v, v.op)):
+            return f"through {caption(v)} nothing flows back"
     return f"{lowered(here.root.label)} is curved, and a smaller step comes closer"
 
 

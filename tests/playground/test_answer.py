@@ -204,6 +204,7 @@ GUESSES = [  # text, numbers, the sum of which share of which frame from the las
     ("x*x*2", {"x": 3}, -2, 1, "36", "The shares of several uses are added"),
     ("3*(x + y)", {"x": 3, "y": 4}, -2, 0, "1.5", "An add gate hands its whole upstream"),
     ("2*max(x, y)", {"x": 3, "y": 4}, -2, 0, "2", "A router hands"),
+    ("2*max(x, y)", {"x": 4, "y": 4}, -2, 0, "2", "That is the upstream of the gate"),
     ("x*y*2", {"x": 3, "y": -4}, -2, 0, "8", "A minus is missing"),
     ("x/3", {"x": 1}, -2, 0, "0.33", ""),
     ("x/3", {"x": 1}, -2, 0, "1/3", ""),
@@ -243,6 +244,7 @@ NUDGES = [  # text, numbers, leaf, step; what is said
     ("log(x)", {"x": 0.01}, "x", -0.02, "x − 0.02: f has no value there: log("),
     ("x*1e308", {"x": 1}, "x", 1.0, "x + 1: f would be inf; the gradient says 1.000e+308"),
     ("sqrt(x)", {"x": 0}, "x", 0.01, "x + 0.01: f would be 0.1000; the gradient says inf"),
+    ("stop_gradient(x)*x", {"x": 2}, "x", 0.01, "through stop_gradient nothing flows back"),
     ("0.1*x", {"x": 1e308}, "x", 0.01, "by 0.0000; the gradient says 0.0010: floats as large as"),
     ("(1e20 + x) - 1e20", {"x": 1}, "x", 0.01, "says 0.0100: floats as large as these do not show"),
 ]  # fmt: skip
@@ -347,6 +349,8 @@ def test_copies_as_latex_picture_and_worksheet():
     assert (ElementTree.fromstring(svg).tag[-3:], name, kind) == (
         "svg", "circuit.svg", "image/svg+xml"
     )  # fmt: skip
+    made = right("copy", "h_10 = x\nf_10 = h_10*2", **{"as": "worksheet"})["text"]
+    assert "f₁₀ = x·2" in made
     sheet, name, _ = copy("worksheet")
     page = ElementTree.fromstring(sheet)
     blank, solved = page.findall(".//{*}article")

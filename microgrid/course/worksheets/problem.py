@@ -51,7 +51,8 @@ class Problem:
     def statements(self, notation: Notation) -> list[str]:
         """f = …, and before it each gate that is used more than once."""
         uses = Counter(p for v in self.order for p in v.parents)
-        names = {v: v.label for v in self.order if v.op and (uses[v] > 1 or v is self.root)}
+        named = [v for v in self.order if v.op and (uses[v] > 1 or v is self.root)]
+        names = {v: notation.name(v.label) for v in named}
         return [f"{name} = {write(v, notation, names)}" for v, name in names.items()]
 
     @property
