@@ -222,7 +222,7 @@ def test_shares_that_add_up_at_a_gate_are_told_and_stand_at_its_wires():
     )
     assert film.frames[3].ink == BLUE
     assert film.frames[-1].text.startswith("The tangent of y is ∂y/∂a = 18.00")
-    svg = ElementTree.fromstring(film._drawn(len(film.frames) - 1).pipe("svg"))
+    svg = ElementTree.fromstring(film._film.picture(len(film.frames) - 1).pipe("svg"))
     edges = [g for g in svg.iter(f"{SVG}g") if "edge" in g.get("class")]
     assert sorted(x for g in edges for x in texts(g, BLUE)) == ["1.00", "2.00", "9.00", "9.00"]
 
@@ -243,7 +243,7 @@ def test_the_last_frame_shows_the_derivative_and_each_frame_the_rows_of_explain(
         assert all(map(is_rounded, (a, b, end), row[3:6]))
         assert gives(sign, number(a) * number(b), end)
         assert end == signed(row.share)
-    last = film._drawn(len(film.frames) - 1)
+    last = film._film.picture(len(film.frames) - 1)
     wires = {
         g.get("id"): texts(g, BLUE)
         for g in ElementTree.fromstring(last.pipe("svg")).iter(f"{SVG}g")
@@ -293,7 +293,7 @@ def test_the_page_and_the_animation_say_tangent_and_never_gradient():
     assert "Every += of the forward pass, as a table" in words
     assert 'alt="Forward mode of f: w₀ moves: all values and tangents"' in words
     assert not re.search('gradient|upstream|backward(?!")', re.sub("(?s)<script>.*", "", words))
-    assert film.table().count("<tr>") == 1 + len(film._board.rows)
+    assert film.table().count("<tr>") == 1 + len(film._film.board.rows)
 
 
 # The picture
