@@ -18,7 +18,7 @@ from microgrid.engine.errors import GraphError, NumberError, ParameterError
 from microgrid.engine.value import topological
 from microgrid.views import explanation
 from microgrid.views.storyboard import ForwardStory
-from microgrid.views.wording import BLUE, decimals
+from microgrid.views.wording import BLUE, decimals, typed
 
 PRODUCT = re.compile(r"; local (\S+) × tangent (\S+) of .* ([=≈]) share ([^\s,;]+)")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -126,7 +126,7 @@ def test_no_label_gets_out_of_the_html_table(label):
     tree = ElementTree.fromstring(explain(x * x, mode="forward")._repr_html_())
     tags = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert {e.tag for e in tree.iter()} <= tags
-    assert label in "".join(tree.itertext())
+    assert typed(label) in "".join(tree.itertext())
 
 
 def test_the_latex_table_keeps_subscripts_and_balances():
