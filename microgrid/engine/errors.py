@@ -258,9 +258,7 @@ def failure(op: Any, operands: Sequence[Any], error: Exception) -> Exception:
     if kind is RangeError and any(map(beyond_floats, operands)):
         said = f"an operand is {said}"
     elif op.hint and "real value;" not in said:  # the hint is another one for a fractional power
-        # What does not come out as 0 helps where it did: log(sigmoid(-800)), not log(-1).
-        at_zero = kind is not DomainError or 0 in [getattr(x, "data", x) for x in operands]
-        said += f": {op.hint if at_zero else op.hint.partition(';')[0]}"
+        said += f": {op.hint}"
     return kind(f"{op.name}({several(operands)}): {said}")
 
 

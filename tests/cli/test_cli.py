@@ -454,7 +454,8 @@ def test_wrong_input_has_no_traceback_in_a_process_of_its_own():
     done = run("explain", "log(x)", "x=-1")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "microgrid explain: log(x = -1.0): no real value: needs x > 0",
+        "microgrid explain: log(x = -1.0): no real value: needs x > 0; log_sigmoid(x) for "
+        "log(sigmoid(x)), logsumexp for the log of a sum",
         "  log(x)",
         "  ^",
     ]
