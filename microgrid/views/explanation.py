@@ -41,9 +41,9 @@ class PassTable(Table):
         self, root: Value, rows: Sequence[Any], names: dict[Value, str], start: str, rules: bool
     ) -> None:
         self.root, self.rows, self.names, self._start = root, rows, names, start
-        self._rules, self._pass = rules, Pass(rows)
-        for row in rows:
-            row.told = self._pass
+        self._rules, self._pass = rules, Pass([row._make(row) for row in rows])
+        for row, own in zip(rows, self._pass.rows):
+            row.told = self._pass, own
         self._head = (*self._before, *["rule"] * rules, *self._behind)
         self._left = len(self._before) + rules
 

@@ -161,7 +161,8 @@ def test_every_error_of_every_room_is_a_microgrid_error():
     kinds = {x for m in modules for x in vars(m).values() if isinstance(x, type)}
     own = {k for k in kinds if issubclass(k, Exception) and k.__module__.startswith("microgrid.")}
     own = {k for k in own if not issubclass(k, AssertionError)}  # pytest's, where its plugin is in
-    inside = {"Crash", "LoadError", "NoBackwardError", "EncodingError", "Pending"}  # never leave
+    inside = {"Crash", "LoadError", "NoBackwardError", "EncodingError", "Pending"}
+    inside |= {"Refused", "HttpError"}  # these never leave
     own = {k for k in own if k.__name__ not in inside}
     assert own == {*ERRORS}
     assert {kind.__module__.split(".")[1] for kind in ERRORS} >= {"engine", "views", "optim"}
