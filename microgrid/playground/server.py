@@ -126,6 +126,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.0"  # of a first line that cannot be read
+    disable_nagle_algorithm = True  # else the body waits 40 ms for the receipt of the headers
     server: Server
 
     def setup(self) -> None:
