@@ -9,7 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
-from math import prod
 from typing import Any, NamedTuple
 
 from microgrid.engine.guards import Number
@@ -121,7 +120,7 @@ def about(sign: str, end: str) -> str:
 
 
 def product(*factors: Any) -> Any:
-    return prod(factors)
+    return math.prod(factors)
 
 
 def plus(a: Any, b: Any) -> Any:

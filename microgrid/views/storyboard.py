@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 from microgrid.engine.numeric import like
@@ -92,7 +92,11 @@ class Storyboard:
         """The rows of the pass, each with its rule."""
         self.rows, self.told = rows, Pass(rows)
         self.kind = self.told.kind
-        self.ruled = [*zip(rows, self.told.rules(), strict=True)]
+        self.ruled = [*zip(rows, self.rules(), strict=True)]
+
+    def rules(self) -> Iterable[LocalRule | None]:
+        """The rule of each row."""
+        return self.told.rules()
 
     def cells(self) -> list[tuple[str, ...]]:
         """The rows in words and numbers, beneath `head`."""
@@ -276,10 +280,8 @@ class QuietStory(BackwardStory):
         """Whether the next frame has words."""
         return len(self.frames) == self.frame
 
-    def tell(self, rows: Sequence[Row]) -> None:
-        self.rows, self.told = rows, Pass(rows)
-        self.kind = self.told.kind
-        self.ruled = [(row, None) for row in rows]
+    def rules(self) -> Iterable[None]:
+        return repeat(None, len(self.rows))  # one is made where the frame has words
 
     def formula(self, v: Value) -> str:
         return super().formula(v) if self.speaks else ""

@@ -4,16 +4,14 @@ import json
 import re
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from shared.playground import running
 
 from microgrid import Value
 from microgrid.playground.answer import Playground
 from microgrid.playground.files import files, read
-from microgrid.playground.server import Server
 from microgrid.views.theme import PALETTE
 
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 400, "height": 800}
@@ -23,14 +21,6 @@ NETWORK = "\n".join(
     [f"h_{i} = tanh(u_{i}1*x_1 + u_{i}2*x_2 + c_{i})" for i in (1, 2)]
     + ["p = sigmoid(v_1*h_1 + v_2*h_2 + d)", "L = -log(p)"]
 )
-
-
-@contextmanager
-def running(page=None):
-    with Server(page or files("server"), Playground().reply) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

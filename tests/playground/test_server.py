@@ -14,28 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from shared.playground import QUESTION, WRONG, playing
+from shared.playground import QUESTION, WRONG, playing, running
 
 from microgrid.cli.commands import main
 from microgrid.playground import server as served
-from microgrid.playground.answer import Playground
 from microgrid.playground.files import files
-from microgrid.playground.server import LARGEST, Server
+from microgrid.playground.server import LARGEST
 
 JSON = "Content-Type: application/json"
-
-
-@contextlib.contextmanager
-def running(reply=None, **limits):
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Server(files("server"), reply or Playground().reply) as server,
-    ):
-        for name, limit in limits.items():
-            patch.setattr(served, name, limit)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from microgrid.playground import server as served
+from microgrid.playground.answer import Playground
+from microgrid.playground.files import files
 from microgrid.playground.runtime import INSTALL, VERSIONS, SiteError, runtime
 
 KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microgrid"
@@ -77,6 +80,18 @@ def playing(*words):
             yield run, run.stdout.readline().partition(": ")[2].strip()
         finally:
             run.kill()
+
+
+@contextlib.contextmanager
+def running(reply=None, page=None, **limits):
+    """The server in a thread of this process, with other limits than those of its module."""
+    reply, page = reply or Playground().reply, page or files("server")
+    with pytest.MonkeyPatch.context() as patch, served.Server(page, reply) as server:
+        for name, limit in limits.items():
+            patch.setattr(served, name, limit)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class Plain(SimpleHTTPRequestHandler):
