@@ -1,7 +1,8 @@
 """The playground's questions and answers: a dict in, a dict out, or both as JSON.
 
 The same answers stand behind `microgrid play`, in a browser's Python and in a notebook; nothing
-here needs NumPy. An answer depends on its question alone: what is kept are drawings.
+here needs NumPy. An answer depends on its question alone. What is kept are drawings: one may have
+numbers of an earlier question, in whose place the film of the answer puts its own.
 
 Each question has `ask`, and about a circuit `text`, `numbers` of leaves by name, and `digits`:
 

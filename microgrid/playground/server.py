@@ -14,6 +14,7 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -85,7 +86,9 @@ class Server(ThreadingTCPServer):
             self.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever hung up gets no traceback here."""
+        """Who hung up leaves no traceback here; a fault of our own does."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def answer(self, question: str) -> bytes:
         """The reply; HttpError where too many questions wait, and for a fault of our own."""

@@ -46,6 +46,8 @@ def written_before(folder: Path) -> list[str] | None:
         names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None  # somebody else's file of this name
     home = folder.resolve()
     return [name for name in names if (folder / name).resolve().is_relative_to(home)]
 

@@ -106,6 +106,14 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, capsys):
     assert (tmp_path / "index.html").read_text() != "mine, too"
 
 
+@pytest.mark.parametrize("text", ["x", "[]", '{"files": 5}', '{"files": "ab"}', '{"files": [5]}'])
+def test_a_folder_whose_list_of_files_is_none_of_ours_is_left_alone(tmp_path, text):
+    (tmp_path / "site.json").write_text(text)
+    with pytest.raises(SiteError, match="has other files"):
+        write_site(tmp_path)
+    assert (tmp_path / "site.json").read_text() == text
+
+
 def test_a_site_is_written_over_an_older_one(tmp_path):
     folder, outside = tmp_path / "site", tmp_path / "outside"
     outside.write_text("kept")
