@@ -199,6 +199,8 @@ GUESSES = [  # text, numbers, the sum of which share of which frame from the las
     ("x*y*2", {"x": 3, "y": 4}, -2, 0, "eight", NO_NUMBER),
     ("x*y*2", {"x": 3, "y": 4}, -2, 0, "", NO_NUMBER),
     ("x*y*2", {"x": 3, "y": 4}, -2, 0, "17", NOT_KNOWN),
+    ("x*y*2", {"x": 3, "y": 4}, -2, 0, "7.995", ""),  # to the last decimal that is shown
+    ("x*y*2", {"x": 3, "y": 4}, -2, 0, "7.99", NOT_KNOWN),
     ("x*x*2", {"x": 3}, -2, 1, "6", "You have the last share only"),
     ("x*x*2", {"x": 3}, -2, 1, "12", ""),
     ("x*x*2", {"x": 3}, -2, 1, "36", "The shares of several uses are added"),
